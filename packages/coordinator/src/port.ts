@@ -1,0 +1,39 @@
+import type { z } from 'zod';
+import type {
+  DeleteRequest,
+  GetReply,
+  GetRequest,
+  keysReplySchema,
+  keysRequestSchema,
+  PutRequest,
+  replicasReplySchema,
+  replicasRequestSchema,
+  WriteReply,
+} from './contract.ts';
+
+export interface CallOptions {
+  /** Milliseconds until the request ends in `DEADLINE_EXCEEDED`; default: the node's limit. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Counters since start, for metrics; plain numbers that only grow (gauges are marked). */
+export interface CoordinatorStats {
+  /** Gauge: requests under way. */
+  readonly inFlight: number;
+  readonly readRepairs: number;
+  readonly hintsWritten: number;
+  readonly hintsDelivered: number;
+  readonly forwarded: number;
+}
+
+/** The coordinator of a node as its own process sees it; other processes reach the same verbs by subject. */
+export interface Coordinator {
+  get(request: GetRequest, options?: CallOptions): Promise<GetReply>;
+  put(request: PutRequest, options?: CallOptions): Promise<WriteReply>;
+  delete(request: DeleteRequest, options?: CallOptions): Promise<WriteReply>;
+  keys(request: z.infer<typeof keysRequestSchema>, options?: CallOptions): Promise<z.infer<typeof keysReplySchema>>;
+  replicas(request: z.infer<typeof replicasRequestSchema>, options?: CallOptions): Promise<z.infer<typeof replicasReplySchema>>;
+  stats(): CoordinatorStats;
+  /** Refuses new requests, lets those under way end, stops the handoff. */
+  close(): Promise<void>;
+}

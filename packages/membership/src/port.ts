@@ -1,0 +1,35 @@
+import type { BucketSettings, MembershipRecord, Ring } from '@ringfort/ring';
+import type { PeerStatus } from './contract.ts';
+
+/**
+ * `joining`: no complete founding that names this node is known yet. `member`: serves. `refused`: the cluster knows this id with another
+ * store (`STORE_REPLACED`) or does not know it (`NOT_A_MEMBER`). `left`: closed.
+ */
+export type MembershipState = 'joining' | 'member' | 'refused' | 'leaving' | 'left';
+
+export type FailureReason = 'no-responders' | 'timeout' | 'disconnected';
+
+export type MembershipEvent =
+  | { readonly type: 'ring.changed'; readonly ring: Ring }
+  | { readonly type: 'node.up'; readonly node: string }
+  | { readonly type: 'node.down'; readonly node: string }
+  | { readonly type: 'state.changed'; readonly state: MembershipState; readonly reason?: string };
+
+/** What the other subsystems of a node know of the cluster. Reads are synchronous and cheap: the hot path asks them for every request. */
+export interface Membership {
+  readonly self: string;
+  readonly state: MembershipState;
+  /** The ring as of now; the same object until the history changes. */
+  readonly ring: Ring;
+  /** Whether requests should be sent to the node: up, or never heard of as down. Always true for `self`. */
+  isUp(node: string): boolean;
+  /** Evidence from requests. Cheap and idempotent; the detectors judge it. */
+  reportFailure(node: string, reason: FailureReason): void;
+  reportSuccess(node: string): void;
+  peers(): readonly PeerStatus[];
+  history(): readonly MembershipRecord[];
+  on(listener: (event: MembershipEvent) => void): { unsubscribe(): void };
+  /** Writes a `bucket.configured` record, durable when resolved. `BUCKET_CONFLICT_FIXED` when it would change `conflict`. */
+  configureBucket(bucket: string, settings: BucketSettings): Promise<BucketSettings>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+
+export const nodeIdSchema = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a node id is 1 to 64 letters, digits, "-" or "_"');
+export const zoneSchema = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a zone is 1 to 64 letters, digits, "-" or "_"');
+export const bucketNameSchema = z
+  .string()
+  .min(1)
+  .refine((name) => Buffer.byteLength(name) <= 128, 'a bucket name is 1 to 128 bytes of UTF-8');
+
+/** Settings of a bucket. Fixed when made: `conflict`. */
+export const bucketSettingsSchema = z.object({
+  n: z.int().min(1).max(16),
+  r: z.int().min(1).max(16),
+  w: z.int().min(1).max(16),
+  /** How many of the W answers must be fsynced; absent: by the store's durability. */
+  dw: z.int().min(0).max(16).optional(),
+  conflict: z.enum(['siblings', 'lww']),
+  ttlSeconds: z.int().min(1).optional(),
+});
+export type BucketSettings = z.infer<typeof bucketSettingsSchema>;
+export const defaultBucketSettings: BucketSettings = Object.freeze({ n: 3, r: 2, w: 2, conflict: 'siblings' });
+
+const common = {
+  /** Lamport time of the author when it wrote the record. */
+  lamport: z.int().min(0),
+  /** The node that wrote it. */
+  author: nodeIdSchema,
+};
+
+/** A node that founds the cluster, by its own record. The founding is complete when each of `founders` has written one with the same list. */
+export const nodeFoundedSchema = z.object({
+  ...common,
+  kind: z.literal('node.founded'),
+  node: nodeIdSchema,
+  store: z.string().min(1).max(64),
+  weight: z.number().positive().max(1000),
+  zone: zoneSchema,
+  /** All founders, sorted, this one among them. */
+  founders: z.array(nodeIdSchema).min(1).max(256),
+  /** Q, fixed per cluster. */
+  partitions: z.int().min(8).max(65536).refine((q) => (q & (q - 1)) === 0, 'a power of two'),
+});
+export const nodeAddedSchema = z.object({
+  ...common,
+  kind: z.literal('node.added'),
+  node: nodeIdSchema,
+  store: z.string().min(1).max(64),
+  weight: z.number().positive().max(1000),
+  zone: zoneSchema,
+});
+export const nodeRemovedSchema = z.object({ ...common, kind: z.literal('node.removed'), node: nodeIdSchema });
+export const nodeReplacedSchema = z.object({
+  ...common,
+  kind: z.literal('node.replaced'),
+  node: nodeIdSchema,
+  by: nodeIdSchema,
+  store: z.string().min(1).max(64),
+});
+export const nodeReweightedSchema = z.object({
+  ...common,
+  kind: z.literal('node.reweighted'),
+  node: nodeIdSchema,
+  weight: z.number().positive().max(1000),
+});
+export const nodeRezonedSchema = z.object({ ...common, kind: z.literal('node.rezoned'), node: nodeIdSchema, zone: zoneSchema });
+export const bucketConfiguredSchema = z.object({
+  ...common,
+  kind: z.literal('bucket.configured'),
+  bucket: bucketNameSchema,
+  settings: bucketSettingsSchema,
+});
+
+/** One immutable record of the membership history. Its identity is the hash of its canonical encoding. */
+export const membershipRecordSchema = z.discriminatedUnion('kind', [
+  nodeFoundedSchema,
+  nodeAddedSchema,
+  nodeRemovedSchema,
+  nodeReplacedSchema,
+  nodeReweightedSchema,
+  nodeRezonedSchema,
+  bucketConfiguredSchema,
+]);
+export type MembershipRecord = z.infer<typeof membershipRecordSchema>;
+
+/** The number of records and the sum (mod 2^64, 16 hex digits) of their hashes: equal versions mean equal histories. */
+export const ringVersionSchema = z.object({ size: z.int().min(0), digest: z.string().regex(/^[0-9a-f]{16}$/) });
+export type RingVersion = z.infer<typeof ringVersionSchema>;

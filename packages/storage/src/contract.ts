@@ -1,0 +1,74 @@
+import type { Contract } from '@ringfort/bus';
+import { z } from 'zod';
+
+const id = {
+  partition: z.int().min(0).max(65535),
+  bucket: z.string().min(1).max(128),
+  key: z.string().min(1).max(1024),
+};
+export const digestSchema = z.string().length(16);
+const bytes = z.instanceof(Uint8Array);
+
+export const replicaReadRequestSchema = z.object({
+  ...id,
+  /** What the asker already holds: when the digests are equal the answer carries no object. */
+  have: digestSchema.optional(),
+  /** Read the stand-in record rather than the primary one. */
+  standIn: z.boolean().optional(),
+});
+export const replicaReadReplySchema = z.object({
+  /** Absent: this replica holds nothing under the key. */
+  digest: digestSchema.optional(),
+  /** Absent when `digest` equals the asker's `have`. */
+  object: bytes.optional(),
+});
+export type ReplicaReadRequest = z.infer<typeof replicaReadRequestSchema>;
+export type ReplicaReadReply = z.infer<typeof replicaReadReplySchema>;
+
+export const replicaWriteRequestSchema = z.object({
+  ...id,
+  object: bytes,
+  /** Answer only when on disk; absent: by the store's durability. */
+  sync: z.boolean().optional(),
+  /** Primaries for which the receiver stands in; absent: it is itself a primary. */
+  owedTo: z.array(z.string()).max(16).optional(),
+});
+export const replicaWriteReplySchema = z.object({
+  digest: digestSchema,
+  durable: z.boolean(),
+  /** What is stored now, when it differs from what was sent. */
+  merged: bytes.optional(),
+});
+export type ReplicaWriteRequest = z.infer<typeof replicaWriteRequestSchema>;
+export type ReplicaWriteReply = z.infer<typeof replicaWriteReplySchema>;
+
+export const replicaKeysRequestSchema = z.object({
+  partition: z.int().min(0).max(65535),
+  bucket: z.string().min(1).max(128),
+  /** Keys strictly after this one; absent: from the start. */
+  after: z.string().max(1024).optional(),
+  limit: z.int().min(1).max(1000),
+});
+export const replicaKeysReplySchema = z.object({
+  /** In bytewise order of their UTF-8; `live` is false where all siblings are tombstones or expired. */
+  keys: z.array(z.object({ key: z.string(), live: z.boolean() })),
+  /** Whether the partition holds keys of the bucket after the last one. */
+  more: z.boolean(),
+});
+
+/** Verbs of `node.<id>.storage`. */
+export const replicaRead: Contract<ReplicaReadRequest, ReplicaReadReply> = {
+  verb: 'replica.read',
+  request: replicaReadRequestSchema,
+  reply: replicaReadReplySchema,
+};
+export const replicaWrite: Contract<ReplicaWriteRequest, ReplicaWriteReply> = {
+  verb: 'replica.write',
+  request: replicaWriteRequestSchema,
+  reply: replicaWriteReplySchema,
+};
+export const replicaKeys: Contract<z.infer<typeof replicaKeysRequestSchema>, z.infer<typeof replicaKeysReplySchema>> = {
+  verb: 'replica.keys',
+  request: replicaKeysRequestSchema,
+  reply: replicaKeysReplySchema,
+};

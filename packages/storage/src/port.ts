@@ -1,0 +1,109 @@
+import type { ActorId, VersionedObject } from '@ringfort/versioning';
+
+/** Where a record lives. The order of the store is (partition, bucket, key), bytewise. */
+export interface RecordId {
+  readonly partition: number;
+  readonly bucket: string;
+  readonly key: string;
+}
+
+export type Durability = 'fsync' | 'interval';
+
+/** What a store holds under one id. */
+export interface StoredRecord {
+  /** Decoded on first use. */
+  readonly object: VersionedObject;
+  /** Canonical encoding of the replicated part: equal bytes mean equal objects. */
+  readonly bytes: Uint8Array;
+  /** 64-bit hash of `bytes`, 16 hex digits; also the record's checksum, verified on every read. */
+  readonly digest: string;
+  /** The actor under which this store coordinates the key (local, never replicated). */
+  readonly actor: ActorId | undefined;
+}
+
+export interface WriteResult {
+  /** Digest of the record as it is stored now. */
+  readonly digest: string;
+  /** What is stored now, when it differs from what was handed in (the store merged in something it held). */
+  readonly merged: Uint8Array | undefined;
+  /** Whether it is on disk, not only committed. */
+  readonly durable: boolean;
+}
+
+export interface WriteOptions {
+  /** Set by the coordinator of the write: the actor it used, kept beside the record. */
+  readonly actor?: ActorId | undefined;
+  /** Answer only when on disk. Default: by the store's durability. */
+  readonly sync?: boolean | undefined;
+  /** The sender's partition barrier: below the store's, the write is refused with `BARRIER_BEHIND`. */
+  readonly barrier?: number | undefined;
+}
+
+/** A stand-in record: one per key, with the set of primaries it is owed to. */
+export interface Hint {
+  readonly id: RecordId;
+  readonly bytes: Uint8Array;
+  readonly digest: string;
+  readonly owedTo: readonly string[];
+}
+
+export interface HintStats {
+  readonly target: string;
+  readonly count: number;
+  readonly bytes: number;
+  /** Unix milliseconds when the oldest was taken; for the backlog's age. */
+  readonly oldestMs: number | undefined;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Hand it back to go on; absent when there is nothing more. */
+  readonly next: Uint8Array | undefined;
+}
+
+/**
+ * The store port. Reads are synchronous (memory-mapped); writes answer when they are durable in the sense asked for.
+ * Every method may throw (or reject with) an error of `errors.ts`; none leaves a half-written record.
+ */
+export interface Store {
+  /** Random, drawn when the directory was made; with the node's id, its identity. */
+  readonly storeId: string;
+  readonly durability: Durability;
+  /** The primary record. Verifies the checksum: `CORRUPT_RECORD`. */
+  read(id: RecordId): StoredRecord | undefined;
+  /** Read-merge-write in one transaction, the Merkle leaf updated in it. */
+  write(id: RecordId, bytes: Uint8Array, options?: WriteOptions): Promise<WriteResult>;
+
+  /** The stand-in record of the key. */
+  readHint(id: RecordId): StoredRecord | undefined;
+  /** Merges into the stand-in record and adds `owedTo` to its set. Past a target's bytes: `HINTS_FULL`. */
+  writeHint(id: RecordId, bytes: Uint8Array, owedTo: readonly string[], options?: WriteOptions): Promise<WriteResult>;
+  /** Targets that are owed something. Kept in memory, exact. */
+  hintStats(): readonly HintStats[];
+  /** Hints owed to one target, oldest key order, paged and bounded by bytes. */
+  hints(target: string, after: Uint8Array | undefined, limits: { maxItems: number; maxBytes: number }): Page<Hint>;
+  /** The target has acknowledged exactly this digest; a hint that has changed since stays owed. Drops the record once nobody is owed. */
+  hintDelivered(id: RecordId, target: string, digest: string): Promise<void>;
+
+  /** Records of one partition (of one bucket, when given), in order, after the cursor; at most `maxItems` and `maxBytes`. */
+  fold(
+    query: { partition: number; bucket?: string; after?: Uint8Array; fromKey?: string },
+    limits: { maxItems: number; maxBytes: number },
+  ): Page<{ id: RecordId; record: StoredRecord }>;
+  /** Merkle leaf digests of a partition: XOR-combinable 64-bit hashes by leaf index. */
+  leaves(partition: number): ReadonlyMap<number, string>;
+
+  /** Barrier of a partition; 0 at first. */
+  barrier(partition: number): number;
+
+  /** Small durable values of other subsystems (membership history, run marker). Durable when resolved. */
+  getMeta(key: string): Uint8Array | undefined;
+  putMeta(key: string, value: Uint8Array | undefined): Promise<void>;
+  /** All meta entries whose key starts with the prefix. */
+  listMeta(prefix: string): ReadonlyMap<string, Uint8Array>;
+
+  /** Approximate counts for status pages. */
+  stats(): { records: number; hintRecords: number; bytesOnDisk: number };
+  /** Waits for pending writes, syncs, closes, releases the directory. */
+  close(): Promise<void>;
+}
