@@ -12,6 +12,11 @@ export interface Context {
   readonly vector: ReadonlyMap<ActorId, number>;
   /** Detached dots: per actor, sorted counters, each above the vector's entry + 1. */
   readonly cloud: ReadonlyMap<ActorId, readonly number[]>;
+  /**
+   * The highest LWW stamp that whoever holds this context has seen; only in contexts of LWW buckets, never in an object's clock.
+   * A write with this context takes a higher stamp, so the order of stamps never contradicts causality.
+   */
+  readonly stamp?: HlcStamp | undefined;
 }
 
 /** Hybrid logical clock stamp of LWW buckets: wall milliseconds, then a logical counter. */
