@@ -1,6 +1,8 @@
 import { z } from 'zod';
 
-export const nodeIdSchema = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a node id is 1 to 64 letters, digits, "-" or "_"');
+export const nodeIdSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}$/, 'a node id is 1 to 64 letters, digits, "-" or "_"');
 export const zoneSchema = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a zone is 1 to 64 letters, digits, "-" or "_"');
 export const bucketNameSchema = z
   .string()
@@ -38,7 +40,11 @@ export const nodeFoundedSchema = z.object({
   /** All founders, sorted, this one among them. */
   founders: z.array(nodeIdSchema).min(1).max(256),
   /** Q, fixed per cluster. */
-  partitions: z.int().min(8).max(65536).refine((q) => (q & (q - 1)) === 0, 'a power of two'),
+  partitions: z
+    .int()
+    .min(8)
+    .max(65536)
+    .refine((q) => (q & (q - 1)) === 0, 'a power of two'),
 });
 export const nodeAddedSchema = z.object({
   ...common,
@@ -62,7 +68,12 @@ export const nodeReweightedSchema = z.object({
   node: nodeIdSchema,
   weight: z.number().positive().max(1000),
 });
-export const nodeRezonedSchema = z.object({ ...common, kind: z.literal('node.rezoned'), node: nodeIdSchema, zone: zoneSchema });
+export const nodeRezonedSchema = z.object({
+  ...common,
+  kind: z.literal('node.rezoned'),
+  node: nodeIdSchema,
+  zone: zoneSchema,
+});
 export const bucketConfiguredSchema = z.object({
   ...common,
   kind: z.literal('bucket.configured'),

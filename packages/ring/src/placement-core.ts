@@ -1,0 +1,198 @@
+import { seedOf } from './hash-core.ts';
+import type { RingNode } from './port.ts';
+import { type Bounds, imbalance, Repair } from './repair-core.ts';
+import { defaultReplication, feasibleShares, loadBounds } from './shares-core.ts';
+import { type OwnerTable, Slots, vacant } from './slots-core.ts';
+
+/** A node list with its owners: what the next placement starts from. */
+export interface Placed {
+  readonly nodes: readonly RingNode[];
+  readonly table: OwnerTable;
+}
+
+/**
+ * Strategy 3 of the Dynamo paper (section 6.2): `partitions` equal partitions, placed over the nodes. In this precedence:
+ * 1. the replicas of a partition are on distinct nodes;
+ * 2. on distinct zones while there are as many zones as replicas, else spread as evenly as the zones allow;
+ * 3. the load of every node (its slots) is within one of its feasible weighted share ({@link feasibleShares});
+ * 4. the fewest slots move from `previous`.
+ *
+ * All four are met exactly, not approximately. 1 to 3 are the capacities of a network flow whose fractional solution (each node at its
+ * share, spread evenly over the partitions) exists, so a whole one exists; 4 is its cost. The direct moves made greedily are all of
+ * cost 1, the least that any path can cost at that time, and what they leave is repaired along shortest augmenting paths ({@link Repair}),
+ * which keep the cost minimal. Then loads are brought to the floor or ceiling of the share where that costs no move. The result is a
+ * pure function of its arguments: ties are broken by hashes of node id and partition, never by the order of the list.
+ */
+export function place(
+  nodes: readonly RingNode[],
+  partitions: number,
+  previous?: Placed,
+  replication = defaultReplication,
+): OwnerTable {
+  if (nodes.length === 0) return { replicas: 0, owners: new Uint16Array(0) };
+  const feasible = feasibleShares(nodes, partitions, replication);
+  const slots = new Slots(
+    feasible,
+    partitions,
+    nodes.map((node) => seedOf(node.id)),
+  );
+  const origin = previous === undefined ? undefined : originOf(nodes, partitions, previous);
+  if (origin !== undefined) retain(slots, origin);
+  const tight = loadBounds(feasible, partitions, 'tight');
+  if (origin === undefined) balance(slots, tight);
+  else {
+    balance(slots, loadBounds(feasible, partitions, 'loose'));
+    new Repair(slots, tight).run(0);
+  }
+  return { replicas: feasible.replicas, owners: arrange(slots, origin) };
+}
+
+/** The previous owners in terms of the new node list. */
+interface Origin {
+  readonly replicas: number;
+  readonly owners: Uint16Array;
+}
+
+function originOf(nodes: readonly RingNode[], partitions: number, previous: Placed): Origin | undefined {
+  if (previous.table.owners.length !== partitions * previous.table.replicas || previous.table.replicas === 0)
+    return undefined;
+  const indexOf = new Map(nodes.map((node, index) => [node.id, index]));
+  const renamed = previous.nodes.map((node) => indexOf.get(node.id) ?? vacant);
+  return {
+    replicas: previous.table.replicas,
+    owners: previous.table.owners.map((owner) => (owner === vacant ? vacant : renamed[owner]!)),
+  };
+}
+
+/** Puts the previous owners back, except where a zone would hold too many: there the node furthest above its share gives way. */
+function retain(slots: Slots, origin: Origin): void {
+  const { shares, zoneOf } = slots.feasible;
+  const counts = new Int32Array(slots.nodes);
+  for (const owner of origin.owners) if (owner !== vacant) counts[owner]!++;
+  for (let partition = 0; partition < slots.partitions; partition++) {
+    const row = origin.owners.subarray(partition * origin.replicas, (partition + 1) * origin.replicas);
+    const held = [...row].map((node, replica) => ({ node, replica })).filter(({ node }) => node !== vacant);
+    for (const { node } of held) slots.markOriginal(partition, node);
+    held.sort(
+      (a, b) => counts[a.node]! - shares[a.node]! - (counts[b.node]! - shares[b.node]!) || a.replica - b.replica,
+    );
+    for (const { node, replica } of held) {
+      if (!slots.hasZoneRoom(partition, zoneOf[node]!)) counts[node]!--;
+      else slots.put(partition, replica < slots.replicas ? replica : slots.vacancy(partition), node);
+    }
+  }
+}
+
+function balance(slots: Slots, bounds: Bounds): void {
+  const repair = new Repair(slots, bounds);
+  repair.run(0);
+  fillVacancies(slots, bounds);
+  moveDirectly(slots, bounds);
+  repair.run(Number.POSITIVE_INFINITY);
+}
+
+/** How much more than it holds a node should hold. */
+function need(slots: Slots, node: number): number {
+  return slots.feasible.shares[node]! - slots.load[node]!;
+}
+
+/** Gives each vacancy to a node with room, at random in proportion to need, while that is a path of cost 1. */
+function fillVacancies(slots: Slots, bounds: Bounds): void {
+  let { surplus, lack } = imbalance(slots, bounds);
+  for (let partition = 0; partition < slots.partitions && surplus > 0; partition++) {
+    for (let replica = 0; replica < slots.replicas; replica++) {
+      if (slots.rows[partition * slots.replicas + replica] !== vacant) continue;
+      const node = bestTaker(slots, bounds, partition, replica, surplus > lack);
+      if (node === -1) continue;
+      if (slots.load[node]! < bounds.lo[node]!) lack--;
+      surplus--;
+      slots.put(partition, replica, node);
+    }
+  }
+}
+
+function bestTaker(slots: Slots, bounds: Bounds, partition: number, replica: number, optional: boolean): number {
+  const { zoneOf, shares } = slots.feasible;
+  let best = -1;
+  let bestScore = -1;
+  for (let node = 0; node < slots.nodes; node++) {
+    const limit = optional ? bounds.hi[node]! : bounds.lo[node]!;
+    if (slots.load[node]! >= limit || slots.holds(partition, node) || !slots.hasZoneRoom(partition, zoneOf[node]!))
+      continue;
+    const columnNeed = shares[node]! / slots.replicas - slots.columnLoad[node * slots.replicas + replica]!;
+    const urgent = need(slots, node) >= slots.partitions - partition - 1e-7 ? 2 ** 60 : 0;
+    const score =
+      urgent + (Math.max(0.5, need(slots, node)) + 2 * Math.max(0, columnNeed)) * slots.draw(partition, node);
+    if (score > bestScore) {
+      best = node;
+      bestScore = score;
+    }
+  }
+  return best;
+}
+
+/** Moves slots straight from nodes with too many to nodes with too few, one of cost 1 at a time, while any is found. */
+function moveDirectly(slots: Slots, bounds: Bounds): void {
+  const givers = byNeed(slots).reverse();
+  let { surplus, lack } = imbalance(slots, bounds);
+  for (let moved = true; moved && (surplus > 0 || lack > 0); ) {
+    moved = false;
+    const takers = byNeed(slots).filter((node) => slots.load[node]! < (surplus > lack ? bounds.hi : bounds.lo)[node]!);
+    givers.sort((a, b) => need(slots, a) - need(slots, b) || a - b);
+    for (const taker of takers) {
+      const floor = lack > surplus ? bounds.lo : bounds.hi;
+      const giver = givers.find((node) => slots.load[node]! > floor[node]! && moveOne(slots, node, taker));
+      if (giver === undefined) continue;
+      ({ surplus, lack } = imbalance(slots, bounds));
+      moved = true;
+      break;
+    }
+  }
+}
+
+function byNeed(slots: Slots): number[] {
+  return [...slots.load.keys()].sort((a, b) => need(slots, b) - need(slots, a) || a - b);
+}
+
+/** Moves one slot from giver to taker: of those that keep the zones apart, one of the replica number that evens both out. */
+function moveOne(slots: Slots, giver: number, taker: number): boolean {
+  const { zoneOf } = slots.feasible;
+  const { replicas, columnLoad } = slots;
+  let best = -1;
+  let bestScore = Number.POSITIVE_INFINITY;
+  for (let index = 0; index < slots.rows.length; index++) {
+    if (slots.rows[index] !== giver) continue;
+    const partition = Math.floor(index / replicas);
+    if (slots.holds(partition, taker)) continue;
+    if (zoneOf[giver] !== zoneOf[taker] && !slots.hasZoneRoom(partition, zoneOf[taker]!)) continue;
+    const replica = index % replicas;
+    const skew = columnLoad[taker * replicas + replica]! - columnLoad[giver * replicas + replica]!;
+    const score = skew * 2 ** 32 + slots.draw(partition, taker);
+    if (score < bestScore) {
+      best = index;
+      bestScore = score;
+    }
+  }
+  if (best === -1) return false;
+  slots.take(Math.floor(best / replicas), best % replicas);
+  slots.put(Math.floor(best / replicas), best % replicas, taker);
+  return true;
+}
+
+/** The rows with everyone who stays at the replica number it had, and newcomers in the places left. */
+function arrange(slots: Slots, origin: Origin | undefined): Uint16Array {
+  if (origin === undefined) return slots.rows;
+  const { replicas } = slots;
+  for (let partition = 0; partition < slots.partitions; partition++) {
+    for (let replica = 0; replica < Math.min(replicas, origin.replicas); replica++) {
+      const before = origin.owners[partition * origin.replicas + replica]!;
+      const now = before === vacant ? -1 : slots.replicaOf(partition, before);
+      if (now === -1 || now === replica) continue;
+      const other = slots.take(partition, replica);
+      slots.take(partition, now);
+      slots.put(partition, replica, before);
+      slots.put(partition, now, other);
+    }
+  }
+  return slots.rows;
+}
