@@ -1,0 +1,157 @@
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { InvalidNatsOptionError, NatsPortTakenError, NatsStartTimeoutError } from './errors.ts';
+import { greeting, type NatsServer, type NatsServerOptions, startNatsServer } from './server.ts';
+
+export type NatsClusterOptions = Omit<
+  NatsServerOptions,
+  'port' | 'clusterPort' | 'routes' | 'serverName' | 'storeDir' | 'logFile' | 'configFile'
+> & {
+  /** With JetStream: one folder per server. */
+  readonly storeDirs?: readonly string[];
+};
+
+export interface NatsCluster {
+  /** The servers in order; `restart` replaces an entry. */
+  readonly servers: readonly NatsServer[];
+  readonly urls: readonly string[];
+  /** Ends server `index` when it still runs, and starts it again on the same ports; resolves when its routes are up. */
+  restart(index: number): Promise<NatsServer>;
+  /** Resolves when every running server knows every other one (and, with JetStream, its meta leader). */
+  ready(): Promise<void>;
+  /** Ends all servers. Idempotent. */
+  stop(): Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+const MAX_SERVERS = 16;
+const PORT_TRIES = 3;
+const READY_TIMEOUT_MS = 20_000;
+const POLL_MS = 20;
+
+/**
+ * Starts `count` nats-servers that are routed to each other, all on free ports; resolves when all routes are up and, with
+ * `jetstream`, when the cluster has a JetStream leader.
+ *
+ * @throws as {@link startNatsServer}; then none of the servers is left running.
+ */
+export async function startNatsCluster(count: number, options: NatsClusterOptions = {}): Promise<NatsCluster> {
+  if (!(Number.isInteger(count) && count >= 1 && count <= MAX_SERVERS)) {
+    throw new InvalidNatsOptionError('count', `a whole number from 1 to ${MAX_SERVERS} is needed, not ${count}`);
+  }
+  if (options.storeDirs !== undefined && options.storeDirs.length !== count) {
+    throw new InvalidNatsOptionError('storeDirs', `one folder for each of the ${count} servers is needed`);
+  }
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startOnce(count, options);
+    } catch (error) {
+      // Route ports are chosen before the servers bind them (JetStream wants its routes configured): another process may be faster.
+      if (!(error instanceof NatsPortTakenError) || attempt === PORT_TRIES) throw error;
+    }
+  }
+}
+
+async function startOnce(count: number, options: NatsClusterOptions): Promise<NatsCluster> {
+  const { storeDirs, clusterName = 'ringfort', ...common } = options;
+  const clusterPorts = await freePorts(count);
+  const start = (index: number, port: number): Promise<NatsServer> => {
+    const storeDir = storeDirs?.[index];
+    return startNatsServer({
+      ...common,
+      monitoring: common.monitoring === true || common.jetstream === true,
+      clusterName,
+      serverName: `${clusterName}-${index + 1}`,
+      port,
+      clusterPort: clusterPorts[index]!,
+      routes: clusterPorts.filter((_, other) => other !== index).map((other) => `nats://${HOST}:${other}`),
+      ...(storeDir === undefined ? {} : { storeDir }),
+    });
+  };
+  const outcomes = await Promise.allSettled(clusterPorts.map((_, index) => start(index, 0)));
+  const servers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const stop = async (): Promise<void> => {
+    await Promise.all(servers.map((server) => server.stop()));
+  };
+  const ready = (): Promise<void> => routesUp(servers, common.jetstream === true);
+  try {
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    await ready();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    servers,
+    get urls() {
+      return servers.map((server) => server.url);
+    },
+    ready,
+    stop,
+    restart: async (index) => {
+      const old = servers[index];
+      if (old === undefined) throw new InvalidNatsOptionError('index', `there is no server ${index}`);
+      await old.stop();
+      const fresh = await start(index, old.port);
+      servers[index] = fresh;
+      await ready();
+      return fresh;
+    },
+  };
+}
+
+async function routesUp(servers: readonly NatsServer[], jetstream: boolean): Promise<void> {
+  const deadline = performance.now() + READY_TIMEOUT_MS;
+  for (;;) {
+    const running = await runningOf(servers);
+    const states = await Promise.all(running.map((server) => sees(server, running.length, jetstream)));
+    if (states.every(Boolean)) return;
+    if (performance.now() > deadline) {
+      const waiting = running.filter((_, index) => !states[index]).map((server) => server.url);
+      throw new NatsStartTimeoutError(`the NATS cluster (${waiting.join(', ')})`, READY_TIMEOUT_MS, '');
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+async function runningOf(servers: readonly NatsServer[]): Promise<NatsServer[]> {
+  const states = await Promise.all(
+    servers.map((server) => Promise.race([server.exited.then(() => false), Promise.resolve(true)])),
+  );
+  return servers.filter((_, index) => states[index]);
+}
+
+/** Whether a server tells its clients of all `count` servers (each route adds one) and is healthy, JetStream included. */
+async function sees(server: NatsServer, count: number, jetstream: boolean): Promise<boolean> {
+  const info = await greeting(server.host, server.port);
+  if (info === undefined || (count > 1 && new Set(info.connectUrls).size < count)) return false;
+  if (!jetstream || server.monitoringUrl === undefined) return true;
+  return fetch(`${server.monitoringUrl}/healthz`).then(
+    async (response) => {
+      await response.arrayBuffer();
+      return response.ok;
+    },
+    () => false,
+  );
+}
+
+/** Ports that are free now: all are held at the same time, so that they differ, then let go. */
+async function freePorts(count: number): Promise<number[]> {
+  const holders = await Promise.all(
+    Array.from({ length: count }, () => {
+      const holder = createServer();
+      return new Promise<typeof holder>((resolve, reject) => {
+        holder.once('error', reject);
+        holder.listen(0, HOST, () => resolve(holder));
+      });
+    }),
+  );
+  const ports = holders.map((holder) => {
+    const address = holder.address();
+    if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port');
+    return address.port;
+  });
+  await Promise.all(holders.map((holder) => new Promise((resolve) => holder.close(resolve))));
+  return ports;
+}
