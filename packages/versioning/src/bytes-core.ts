@@ -7,7 +7,12 @@ import { UnencodableError } from './errors.ts';
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-const utf8Size = (text: string): number => Buffer.byteLength(text, 'utf8');
+/** The native count costs more than a look at the few characters of an actor or a content type. */
+function utf8Size(text: string): number {
+  if (text.length > 64) return Buffer.byteLength(text, 'utf8');
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0x80) return Buffer.byteLength(text, 'utf8');
+  return text.length;
+}
 
 /** Bytes that the number takes. Throws {@link UnencodableError}. */
 export function varintSize(value: number, field: string): number {
@@ -36,7 +41,7 @@ export function textSize(text: string): number {
 export function writeText(out: Buffer, at: number, text: string): number {
   const size = utf8Size(text);
   const start = writeVarint(out, at, size);
-  if (size !== text.length || size > 32) out.write(text, start, 'utf8');
+  if (size !== text.length || size > 64) out.write(text, start, 'utf8');
   else for (let i = 0; i < size; i++) out[start + i] = text.charCodeAt(i);
   return start + size;
 }

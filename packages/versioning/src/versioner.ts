@@ -135,14 +135,14 @@ class RunVersioner implements Versioner {
   }
 
   async stop(): Promise<void> {
-    this.#life.send({ type: 'stop' });
+    if (this.#mode !== 'stopped') this.#life.send({ type: 'stop' });
     const { context } = await waitFor(this.#life, (snapshot) => snapshot.matches('stopped'));
     if (context.failure instanceof MarkerError) throw context.failure;
   }
 
   #raise(alarm: Alarm): void {
     this.#alarms++;
-    if (this.#mode !== 'givingDotsAlarmed') this.#life.send({ type: 'alarm.raised' });
+    if (this.#mode === 'givingDots' || this.#mode === 'givingDotsTainted') this.#life.send({ type: 'alarm.raised' });
     this.#options.onAlarm?.(alarm);
   }
 
