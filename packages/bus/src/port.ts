@@ -78,9 +78,18 @@ export interface Bus {
   /** `request` without a promise, for the hot path. */
   call<Q, R>(to: Address, contract: Contract<Q, R>, body: Q, options: RequestOptions, done: Callback<R>): void;
   /** Serves one verb of an address. With `queue`, one of the servers of that name gets each message. */
-  serve<Q, R>(address: Address, contract: Contract<Q, R>, handler: Handler<Q, R>, options?: { queue?: string }): Subscription;
+  serve<Q, R>(
+    address: Address,
+    contract: Contract<Q, R>,
+    handler: Handler<Q, R>,
+    options?: { queue?: string },
+  ): Subscription;
   /** Announces `ringfort.<cluster>.events.<type>`; listeners use {@link Bus.listen}. */
-  listen<Q>(address: Address, contract: Contract<Q, unknown>, listener: (body: Q, inbound: Inbound) => void): Subscription;
+  listen<Q>(
+    address: Address,
+    contract: Contract<Q, unknown>,
+    listener: (body: Q, inbound: Inbound) => void,
+  ): Subscription;
   /** Answers what is in flight, then leaves: nothing is accepted any more. Idempotent. */
   close(): Promise<void>;
 }

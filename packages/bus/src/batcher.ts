@@ -1,0 +1,186 @@
+import { PROTOCOL_VERSION } from './contract.ts';
+import { splitFrame } from './fragment-core.ts';
+import { encodeVerb, FrameWriter, MessageKind } from './frame-core.ts';
+import type { Counters } from './limits.ts';
+import type { Schedule } from './system-clock.ts';
+import type { Transport } from './transport.ts';
+
+/** Messages to one subject, gathered during a turn of the event loop. */
+export class Lane {
+  readonly address: string;
+  readonly subject: string;
+  /** Where the network tells that nobody subscribes, when the frame holds a request. */
+  readonly reply: string | undefined;
+  readonly writer: FrameWriter;
+  hasRequest = false;
+  queued = false;
+
+  constructor(address: string, subject: string, reply: string | undefined, writer: FrameWriter) {
+    this.address = address;
+    this.subject = subject;
+    this.reply = reply;
+    this.writer = writer;
+  }
+}
+
+export interface BatcherOptions {
+  readonly transport: Transport;
+  readonly schedule: Schedule;
+  /** Begins every subject: `ringfort.<cluster>.`. */
+  readonly prefix: string;
+  readonly self: string;
+  readonly counters: Counters;
+  readonly maxLanes: number;
+  /** Told of a frame that could not be sent; `address` is told when requests were in it. */
+  readonly onSendFailed: (error: unknown, address: string | undefined) => void;
+}
+
+/** Gathers the messages of one turn: those to one subject leave as one frame, as large as the network takes. */
+export class Batcher {
+  readonly #options: BatcherOptions;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #byToken = new Map<string, Lane>();
+  #dirty: Lane[] = [];
+  #nextToken = 1;
+  #nextSet = 0;
+  #scheduled = false;
+  /** Bytes gathered and not yet sent. */
+  bytes = 0;
+
+  constructor(options: BatcherOptions) {
+    this.#options = options;
+  }
+
+  get lanes(): number {
+    return this.#lanes.size;
+  }
+
+  /** The lane to an address that was sent to before. */
+  knownLane(address: string): Lane | undefined {
+    return this.#lanes.get(address);
+  }
+
+  /** The lane of requests and events to an address. */
+  laneTo(address: string): Lane {
+    const known = this.#lanes.get(address);
+    if (known !== undefined) return known;
+    const { prefix, self } = this.#options;
+    const token = String(this.#nextToken++);
+    const writer = new FrameWriter(PROTOCOL_VERSION, self);
+    const lane = new Lane(address, prefix + address, `${prefix}${self}.replies.${token}`, writer);
+    this.#remember(address, lane);
+    this.#byToken.set(token, lane);
+    return lane;
+  }
+
+  /** The lane of answers to a peer, in the protocol version that it speaks. */
+  laneBackTo(peer: string, version: number): Lane {
+    const key = version === PROTOCOL_VERSION ? `>${peer}` : `>${peer} ${version}`;
+    const known = this.#lanes.get(key);
+    if (known !== undefined) return known;
+    const { prefix, self } = this.#options;
+    const lane = new Lane(peer, `${prefix}${peer}.replies.0`, undefined, new FrameWriter(version, self));
+    this.#remember(key, lane);
+    return lane;
+  }
+
+  /** The address whose requests carried this token in their reply subject. */
+  addressOf(token: string): string | undefined {
+    return this.#byToken.get(token)?.address;
+  }
+
+  /** Bytes of a whole frame with just this message. */
+  frameBytes(lane: Lane, verb: string, bodyBytes: number): number {
+    return lane.writer.headerBytes + lane.writer.sizeOf(encodeVerb(verb), bodyBytes);
+  }
+
+  add(lane: Lane, kind: MessageKind, id: number, verb: string, barrier: number, timeoutMs: number, body: Buffer): void {
+    const { writer } = lane;
+    const name = encodeVerb(verb);
+    const bytes = writer.sizeOf(name, body.length);
+    const { maxPayload } = this.#options.transport;
+    if (writer.bytes + bytes > maxPayload && writer.count > 0) this.#send(lane);
+    if (!lane.queued) {
+      lane.queued = true;
+      this.#dirty.push(lane);
+    }
+    if (kind === MessageKind.request) lane.hasRequest = true;
+    writer.append(kind, id, name, barrier, timeoutMs, body);
+    this.bytes += bytes;
+    this.#options.counters.messagesOut++;
+    if (writer.bytes > maxPayload) this.#sendCut(lane, kind, id, maxPayload);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#options.schedule(this.#onTurnEnd);
+  }
+
+  /** Sends what was gathered, now. */
+  flush(): void {
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const lane of dirty) {
+      lane.queued = false;
+      if (lane.writer.count > 0) this.#send(lane);
+    }
+    this.bytes = 0;
+  }
+
+  /** Forgets what was gathered; returns how many messages that were. */
+  drop(): number {
+    let messages = 0;
+    for (const lane of this.#dirty) {
+      messages += lane.writer.count;
+      lane.writer.drop();
+      lane.queued = false;
+      lane.hasRequest = false;
+    }
+    this.#dirty = [];
+    this.bytes = 0;
+    return messages;
+  }
+
+  readonly #onTurnEnd = (): void => {
+    this.#scheduled = false;
+    this.flush();
+  };
+
+  #send(lane: Lane): void {
+    this.#publish(lane, lane.writer.take());
+    lane.hasRequest = false;
+  }
+
+  #sendCut(lane: Lane, kind: MessageKind, id: number, maxPayload: number): void {
+    const { version } = lane.writer;
+    this.#nextSet = (this.#nextSet + 1) >>> 0;
+    const message = { version, from: this.#options.self, kind, id, set: this.#nextSet };
+    for (const fragment of splitFrame(lane.writer.take(), message, maxPayload)) this.#publish(lane, fragment);
+    lane.hasRequest = false;
+  }
+
+  #publish(lane: Lane, frame: Buffer): void {
+    const { transport, counters, onSendFailed } = this.#options;
+    try {
+      transport.publish(lane.subject, frame, lane.hasRequest ? lane.reply : undefined);
+      counters.framesOut++;
+      counters.bytesOut += frame.length;
+    } catch (error) {
+      onSendFailed(error, lane.hasRequest ? lane.address : undefined);
+    }
+  }
+
+  #remember(key: string, lane: Lane): void {
+    if (this.#lanes.size >= this.#options.maxLanes) this.#forgetIdle();
+    this.#lanes.set(key, lane);
+  }
+
+  /** Forgets the longer known half of the lanes, but none with messages waiting. Their tokens are forgotten with them. */
+  #forgetIdle(): void {
+    let excess = this.#lanes.size >> 1;
+    for (const [key, lane] of this.#lanes) {
+      if (excess-- <= 0) return;
+      if (lane.queued) continue;
+      this.#lanes.delete(key);
+      if (lane.reply !== undefined) this.#byToken.delete(lane.reply.slice(lane.reply.lastIndexOf('.') + 1));
+    }
+  }
+}

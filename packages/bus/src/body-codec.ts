@@ -1,0 +1,74 @@
+import { Packr, Unpackr } from 'msgpackr';
+import { wireErrorSchema } from './contract.ts';
+import { type BusError, InvalidMessageError } from './errors.ts';
+import type { WireError } from './port.ts';
+
+const MAX_ERROR_MESSAGE = 1024;
+const MAX_ERROR_DETAILS_BYTES = 8 * 1024;
+
+const packr = new Packr({ useRecords: false });
+const unpackr = new Unpackr({ useRecords: false });
+
+/** A body as it travels (MessagePack). @throws InvalidMessageError when it holds what cannot be encoded */
+export function packBody(what: string, body: unknown): Buffer {
+  try {
+    return packr.pack(body);
+  } catch (cause) {
+    throw new InvalidMessageError(what, undefined, { cause });
+  }
+}
+
+/** @throws InvalidMessageError for bytes that are no MessagePack */
+export function unpackBody(what: string, frame: Buffer, start: number, end: number): unknown {
+  try {
+    return unpackr.unpack(frame.subarray(start, end));
+  } catch (cause) {
+    throw new InvalidMessageError(what, { reason: 'undecodable' }, { cause });
+  }
+}
+
+/** An error's code, bounded message and plain details; `undefined` when it has no code, so that its text stays here. */
+export function toWireError(error: unknown): WireError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, details } = error as { code?: unknown; details?: unknown };
+  if (typeof code !== 'string' || code === '' || code.length > 64) return undefined;
+  const message = error.message.slice(0, MAX_ERROR_MESSAGE);
+  return isPlain(details) ? { code, message, details } : { code, message };
+}
+
+/** A failure of the bus as it travels. */
+export function wireErrorOf(error: BusError): WireError {
+  return { code: error.code, message: error.message, details: error.details };
+}
+
+/** The body of an error message; details beyond the bound, or that cannot be encoded, are left out. */
+export function packError(error: WireError): Buffer {
+  const bare = [error.code, error.message];
+  if (error.details === undefined) return packr.pack(bare);
+  try {
+    const full = packr.pack([...bare, error.details]);
+    return full.length <= MAX_ERROR_DETAILS_BYTES ? full : packr.pack(bare);
+  } catch {
+    // Details are an extra: what cannot travel is left out, the error itself is not.
+    return packr.pack(bare);
+  }
+}
+
+/** @throws InvalidMessageError */
+export function unpackError(frame: Buffer, start: number, end: number): WireError {
+  const parsed = wireErrorSchema.safeParse(unpackBody('an error answer', frame, start, end));
+  if (!parsed.success) throw new InvalidMessageError('an error answer', { issues: issuesOf(parsed.error) });
+  const [code, message, details] = parsed.data;
+  return details ? { code, message, details } : { code, message };
+}
+
+/** What zod found, short enough to travel. */
+export function issuesOf(error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] }): string[] {
+  return error.issues.slice(0, 5).map(({ path, message }) => `${path.map(String).join('.')}: ${message}`.slice(0, 200));
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}

@@ -1,0 +1,111 @@
+import { Deadline, type DeadlineWheel } from './deadline-wheel.ts';
+import { AbortedError, DeadlineExceededError, OverloadedError } from './errors.ts';
+import type { BusFailure, Callback, Contract } from './port.ts';
+
+const MAX_ID = 0x3fffffff;
+
+/** One request that waits for its answer. */
+export class Pending extends Deadline {
+  readonly mux: Mux;
+  readonly id: number;
+  readonly address: string;
+  readonly contract: Contract;
+  readonly timeoutMs: number;
+  done: Callback<unknown> | undefined;
+  signal: AbortSignal | undefined = undefined;
+  onAbort: (() => void) | undefined = undefined;
+
+  constructor(mux: Mux, id: number, address: string, contract: Contract, timeoutMs: number, done: Callback<unknown>) {
+    super();
+    this.mux = mux;
+    this.id = id;
+    this.address = address;
+    this.contract = contract;
+    this.timeoutMs = timeoutMs;
+    this.done = done;
+  }
+
+  override expire(): void {
+    this.mux.fail(this, new DeadlineExceededError(this.address, this.contract.verb, this.timeoutMs));
+  }
+}
+
+/** Which request an answer belongs to: a map of what is pending, bounded, each entry ended exactly once. */
+export class Mux {
+  readonly #pending = new Map<number, Pending>();
+  readonly #wheel: DeadlineWheel;
+  readonly #maxPending: number;
+  readonly #onThrow: (error: unknown) => void;
+  #lastId: number;
+
+  /** `firstId`: where ids begin; random, so that answers to an earlier process of the same identity are not taken for ours. */
+  constructor(options: {
+    wheel: DeadlineWheel;
+    maxPending: number;
+    firstId: number;
+    onThrow: (error: unknown) => void;
+  }) {
+    this.#wheel = options.wheel;
+    this.#maxPending = options.maxPending;
+    this.#lastId = options.firstId & MAX_ID;
+    this.#onThrow = options.onThrow;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  /** Takes a request in. @throws OverloadedError */
+  add(address: string, contract: Contract, timeoutMs: number, deadlineMs: number, done: Callback<unknown>): Pending {
+    if (this.#pending.size >= this.#maxPending) throw new OverloadedError('requests in flight', this.#maxPending);
+    let id = this.#lastId;
+    do id = id === MAX_ID ? 1 : id + 1;
+    while (this.#pending.has(id));
+    this.#lastId = id;
+    const pending = new Pending(this, id, address, contract, timeoutMs, done);
+    this.#pending.set(id, pending);
+    this.#wheel.set(pending, deadlineMs);
+    return pending;
+  }
+
+  /** Ends the request `ABORTED` when `signal` fires. */
+  watch(pending: Pending, signal: AbortSignal): void {
+    const onAbort = () => this.fail(pending, new AbortedError(pending.address, pending.contract.verb, signal.reason));
+    pending.signal = signal;
+    pending.onAbort = onAbort;
+    signal.addEventListener('abort', onAbort, { once: true });
+  }
+
+  get(id: number): Pending | undefined {
+    return this.#pending.get(id);
+  }
+
+  resolve(pending: Pending, reply: unknown): void {
+    this.#end(pending, undefined, reply);
+  }
+
+  fail(pending: Pending, error: BusFailure): void {
+    this.#end(pending, error, undefined);
+  }
+
+  /** Ends every request, or every one to `address`. Requests that callbacks make meanwhile are not touched. */
+  failAll(errorFor: (address: string) => BusFailure, address?: string): void {
+    for (const pending of [...this.#pending.values()]) {
+      if (address === undefined || pending.address === address) this.fail(pending, errorFor(pending.address));
+    }
+  }
+
+  #end(pending: Pending, error: BusFailure | undefined, reply: unknown): void {
+    const { done } = pending;
+    if (done === undefined) return;
+    pending.done = undefined;
+    this.#pending.delete(pending.id);
+    this.#wheel.cancel(pending);
+    if (pending.onAbort !== undefined) pending.signal?.removeEventListener('abort', pending.onAbort);
+    try {
+      done(error, reply);
+    } catch (thrown) {
+      this.#onThrow(thrown);
+    }
+  }
+}

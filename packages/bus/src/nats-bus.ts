@@ -1,0 +1,98 @@
+import {
+  type Authenticator,
+  credsAuthenticator,
+  type NodeConnectionOptions,
+  nkeyAuthenticator,
+  tokenAuthenticator,
+  usernamePasswordAuthenticator,
+} from '@nats-io/transport-node';
+import type { Random } from './clock.ts';
+import { type BusOptions, type CountedBus, createBus } from './create-bus.ts';
+import { ConnectFailedError } from './errors.ts';
+import { NatsTransport } from './nats-transport.ts';
+import { systemClock, systemRandom } from './system-clock.ts';
+
+export type NatsAuth =
+  | { readonly user: string; readonly pass: string }
+  | { readonly token: string }
+  /** The seed of a user nkey: `SU...`. */
+  | { readonly nkeySeed: string }
+  /** The text of a `.creds` file: a user JWT and its nkey seed. */
+  | { readonly creds: string };
+
+/** PEM texts or paths of PEM files; an empty object asks for TLS with the system's authorities. */
+export interface NatsTls {
+  readonly ca?: string;
+  readonly caFile?: string;
+  readonly cert?: string;
+  readonly certFile?: string;
+  readonly key?: string;
+  readonly keyFile?: string;
+  /** The server expects TLS before its greeting. */
+  readonly handshakeFirst?: boolean;
+}
+
+export interface NatsBusOptions extends BusOptions {
+  /** `nats://host:port`, one or several of one NATS cluster. */
+  readonly servers: string | readonly string[];
+  readonly auth?: NatsAuth | undefined;
+  readonly tls?: NatsTls | undefined;
+  /** Rejects with `CONNECT_FAILED` when the first attempt fails, rather than trying for ever. */
+  readonly failFast?: boolean | undefined;
+}
+
+/**
+ * A bus over NATS. Resolves once the first attempt to connect has ended: `connected`, or `connecting` when it failed, in which case it is
+ * tried for ever (as it is after every loss of the connection).
+ * @throws ConnectFailedError with `failFast`; InvalidArgumentError
+ */
+export async function natsBus(options: NatsBusOptions): Promise<CountedBus> {
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? systemRandom;
+  const retryDelayMs = () => 100 + random.below(150);
+  const transport = new NatsTransport({
+    connection: connectionOptions(options, random, retryDelayMs),
+    clock,
+    retryDelayMs,
+  });
+  const bus = createBus(transport, options);
+  try {
+    await transport.connect();
+  } catch (cause) {
+    const error = new ConnectFailedError([options.servers].flat().join(', '), { cause });
+    if (options.failFast) {
+      await bus.close();
+      throw error;
+    }
+    options.onError?.(error, 'connection');
+    transport.retry();
+  }
+  return bus;
+}
+
+function connectionOptions(options: NatsBusOptions, random: Random, retryDelayMs: () => number): NodeConnectionOptions {
+  const common: NodeConnectionOptions = {
+    servers: typeof options.servers === 'string' ? options.servers : [...options.servers],
+    name: `ringfort.${options.cluster}.${options.self}.${Buffer.from(random.bytes(4)).toString('hex')}`,
+    noEcho: true,
+    noAsyncTraces: true,
+    reconnect: true,
+    maxReconnectAttempts: -1,
+    ignoreAuthErrorAbort: true,
+    reconnectDelayHandler: retryDelayMs,
+    pingInterval: 5_000,
+    maxPingOut: 2,
+    timeout: 5_000,
+  };
+  if (options.auth !== undefined) common.authenticator = authenticator(options.auth);
+  if (options.tls !== undefined) common.tls = { ...options.tls };
+  return common;
+}
+
+function authenticator(auth: NatsAuth): Authenticator {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  if ('token' in auth) return tokenAuthenticator(auth.token);
+  if ('nkeySeed' in auth) return nkeyAuthenticator(bytes(auth.nkeySeed));
+  if ('creds' in auth) return credsAuthenticator(bytes(auth.creds));
+  return usernamePasswordAuthenticator(auth.user, auth.pass);
+}

@@ -1,0 +1,211 @@
+import {
+  connect,
+  type Msg,
+  type NatsConnection,
+  type NodeConnectionOptions,
+  type Subscription,
+} from '@nats-io/transport-node';
+import type { Clock } from './clock.ts';
+import { DisconnectedError, NotPermittedError } from './errors.ts';
+import type { Transport, TransportMessage, TransportStatus, TransportSubscription } from './transport.ts';
+
+/** Before the first connection tells the server's own. */
+const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
+/** How many published bytes go between two questions to the server whether it has taken them. */
+const MARK_BYTES = 1024 * 1024;
+const DRAIN_TIMEOUT_MS = 2_000;
+
+interface Entry {
+  readonly subject: string;
+  readonly queue: string | undefined;
+  readonly onMessage: (message: TransportMessage) => void;
+  live: Subscription | undefined;
+}
+
+class NatsMessage implements TransportMessage {
+  readonly #msg: Msg;
+  readonly payload: Uint8Array;
+  readonly noResponders: boolean;
+  constructor(msg: Msg) {
+    this.#msg = msg;
+    this.payload = msg.data;
+    this.noResponders = this.payload.length === 0 && msg.headers?.code === 503;
+  }
+  get subject(): string {
+    return this.#msg.subject;
+  }
+  get reply(): string | undefined {
+    return this.#msg.reply || undefined;
+  }
+}
+
+export interface NatsTransportOptions {
+  readonly connection: NodeConnectionOptions;
+  readonly clock: Clock;
+  /** How long to wait before the first connection is tried again. */
+  readonly retryDelayMs: () => number;
+}
+
+/** A transport over one NATS connection that is made again for ever. Core NATS only. */
+export class NatsTransport implements Transport {
+  status: TransportStatus = 'connecting';
+  readonly #options: NatsTransportOptions;
+  readonly #entries = new Set<Entry>();
+  readonly #statusListeners: ((status: TransportStatus) => void)[] = [];
+  readonly #errorListeners: ((error: Error) => void)[] = [];
+  #connection: NatsConnection | undefined;
+  #retryTimer: unknown;
+  #closing: Promise<void> | undefined;
+  /** Published since the last mark, and before marks that the server has not answered yet. */
+  #sinceMark = 0;
+  #marked = 0;
+
+  constructor(options: NatsTransportOptions) {
+    this.#options = options;
+  }
+
+  get maxPayload(): number {
+    return this.#connection?.info?.max_payload ?? DEFAULT_MAX_PAYLOAD;
+  }
+
+  get bufferedBytes(): number {
+    return this.#marked + this.#sinceMark;
+  }
+
+  onStatus(listener: (status: TransportStatus) => void): void {
+    this.#statusListeners.push(listener);
+  }
+
+  onError(listener: (error: Error) => void): void {
+    this.#errorListeners.push(listener);
+  }
+
+  /** Connects. @throws what the first attempt failed with; `retry` then goes on trying */
+  async connect(): Promise<void> {
+    const connection = await connect(this.#options.connection);
+    if (this.#closing !== undefined) return connection.close();
+    this.#connection = connection;
+    for (const entry of this.#entries) this.#open(entry);
+    void this.#watch(connection);
+    this.#setStatus('connected');
+  }
+
+  /** Tries again until connected or closed. */
+  retry(): void {
+    if (this.#closing !== undefined) return;
+    this.#retryTimer = this.#options.clock.setTimeout(() => {
+      this.connect().catch((error: Error) => {
+        this.#tell(error);
+        this.retry();
+      });
+    }, this.#options.retryDelayMs());
+  }
+
+  publish(subject: string, payload: Uint8Array, reply?: string): void {
+    if (this.#connection === undefined || this.status !== 'connected') throw new DisconnectedError(subject);
+    if (reply === undefined) this.#connection.publish(subject, payload);
+    else this.#connection.publish(subject, payload, { reply });
+    this.#sinceMark += payload.length;
+    if (this.#sinceMark >= MARK_BYTES) this.#mark(this.#connection);
+  }
+
+  subscribe(
+    subject: string,
+    queue: string | undefined,
+    onMessage: (message: TransportMessage) => void,
+  ): TransportSubscription {
+    const entry: Entry = { subject, queue, onMessage, live: undefined };
+    this.#entries.add(entry);
+    if (this.#connection !== undefined) this.#open(entry);
+    return {
+      unsubscribe: () => {
+        this.#entries.delete(entry);
+        if (entry.live?.isClosed() === false) entry.live.unsubscribe();
+      },
+      drain: async () => {
+        this.#entries.delete(entry);
+        if (entry.live?.isClosed() !== false) return;
+        if (this.status === 'connected') await entry.live.drain();
+        else entry.live.unsubscribe();
+      },
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { clock } = this.#options;
+    clock.clearTimeout(this.#retryTimer);
+    const connection = this.#connection;
+    if (connection !== undefined && !connection.isClosed()) {
+      if (this.status === 'connected') {
+        let timer: unknown;
+        const patience = new Promise<void>((resolve) => {
+          timer = clock.setTimeout(resolve, DRAIN_TIMEOUT_MS);
+        });
+        await Promise.race([connection.drain().catch((error: Error) => this.#tell(error)), patience]);
+        clock.clearTimeout(timer);
+      }
+      await connection.close();
+    }
+    this.#setStatus('closed');
+  }
+
+  #open(entry: Entry): void {
+    const callback = (error: Error | null, msg: Msg) => {
+      if (error !== null) return this.#tell(new NotPermittedError(entry.subject, 'subscribing', { cause: error }));
+      try {
+        entry.onMessage(new NatsMessage(msg));
+      } catch (thrown) {
+        // An exception here would end the client's read loop without a word.
+        this.#tell(thrown instanceof Error ? thrown : new Error(String(thrown)));
+      }
+    };
+    entry.live = this.#connection!.subscribe(
+      entry.subject,
+      entry.queue === undefined ? { callback } : { callback, queue: entry.queue },
+    );
+  }
+
+  /** Asks the server (PING) to tell when it has taken what was published so far. */
+  #mark(connection: NatsConnection): void {
+    const bytes = this.#sinceMark;
+    this.#sinceMark = 0;
+    this.#marked += bytes;
+    const settled = () => {
+      this.#marked = Math.max(0, this.#marked - bytes);
+    };
+    connection.flush().then(settled, settled);
+  }
+
+  async #watch(connection: NatsConnection): Promise<void> {
+    for await (const status of connection.status()) {
+      if (status.type === 'disconnect') this.#onDisconnected();
+      else if (status.type === 'reconnect') this.#setStatus('connected');
+      else if (status.type === 'error') this.#tell(status.error);
+    }
+    if (this.#closing === undefined) {
+      const reason = await connection.closed();
+      if (reason instanceof Error) this.#tell(reason);
+      this.#setStatus('closed');
+    }
+  }
+
+  #onDisconnected(): void {
+    this.#sinceMark = 0;
+    this.#setStatus('disconnected');
+  }
+
+  #setStatus(status: TransportStatus): void {
+    if (this.status === status || this.status === 'closed') return;
+    this.status = status;
+    for (const listener of this.#statusListeners) listener(status);
+  }
+
+  #tell(error: Error): void {
+    for (const listener of this.#errorListeners) listener(error);
+  }
+}

@@ -1,0 +1,82 @@
+import type { Batcher } from './batcher.ts';
+import { issuesOf, unpackBody, unpackError } from './body-codec.ts';
+import { BusError, InvalidMessageError, NoRespondersError, RemoteError } from './errors.ts';
+import { type FrameMessage, MessageKind } from './frame-core.ts';
+import type { Intake, ReceivedFrame } from './intake.ts';
+import type { Counters } from './limits.ts';
+import type { Mux, Pending } from './mux.ts';
+import type { TransportMessage } from './transport.ts';
+
+/** The asking side's ear: takes replies, errors and no-responders notices, and ends the requests that they are for. */
+export class Replies {
+  readonly #mux: Mux;
+  readonly #batcher: Batcher;
+  readonly #intake: Intake;
+  readonly #counters: Counters;
+
+  constructor(parts: { mux: Mux; batcher: Batcher; intake: Intake; counters: Counters }) {
+    this.#mux = parts.mux;
+    this.#batcher = parts.batcher;
+    this.#intake = parts.intake;
+    this.#counters = parts.counters;
+  }
+
+  onMessage(message: TransportMessage): void {
+    if (message.noResponders) {
+      const address = this.#addressOf(message.subject);
+      if (address !== undefined) this.#mux.failAll((to) => new NoRespondersError(to), address);
+      return;
+    }
+    const frame = this.#intake.receive(message, false);
+    if (frame === undefined) return;
+    for (const inner of frame.messages) {
+      if (inner.kind === MessageKind.reply) this.#onReply(frame, inner);
+      else if (inner.kind === MessageKind.error) this.#onError(frame, inner, message);
+      else this.#counters.malformed++;
+    }
+  }
+
+  #onReply(frame: ReceivedFrame, { id, start, end }: FrameMessage): void {
+    const pending = this.#mux.get(id);
+    if (pending === undefined) {
+      this.#counters.late++;
+      return;
+    }
+    const what = `the reply to ${pending.contract.verb}`;
+    try {
+      const parsed = pending.contract.reply.safeParse(unpackBody(what, frame.bytes, start, end));
+      if (parsed.success) this.#mux.resolve(pending, parsed.data);
+      else this.#mux.fail(pending, new InvalidMessageError(what, { issues: issuesOf(parsed.error) }));
+    } catch (error) {
+      this.#onUnreadable(pending, error);
+    }
+  }
+
+  #onError(frame: ReceivedFrame, { id, start, end }: FrameMessage, message: TransportMessage): void {
+    const pending = this.#mux.get(id);
+    if (pending === undefined && id !== 0) {
+      this.#counters.late++;
+      return;
+    }
+    try {
+      const error = unpackError(frame.bytes, start, end);
+      // An error that names no request is about all that was asked of the address.
+      const address = pending === undefined ? this.#addressOf(message.subject) : undefined;
+      if (pending !== undefined) this.#mux.fail(pending, new RemoteError(error));
+      else if (address !== undefined) this.#mux.failAll(() => new RemoteError(error), address);
+    } catch (error) {
+      this.#onUnreadable(pending, error);
+    }
+  }
+
+  #onUnreadable(pending: Pending | undefined, error: unknown): void {
+    if (!(error instanceof BusError)) throw error;
+    if (pending !== undefined) this.#mux.fail(pending, error);
+    else this.#counters.malformed++;
+  }
+
+  /** The address whose requests gave this reply subject. */
+  #addressOf(subject: string): string | undefined {
+    return this.#batcher.addressOf(subject.slice(subject.lastIndexOf('.') + 1));
+  }
+}

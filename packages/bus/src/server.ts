@@ -1,0 +1,337 @@
+import type { Batcher } from './batcher.ts';
+import { issuesOf, packBody, packError, toWireError, unpackBody, wireErrorOf } from './body-codec.ts';
+import {
+  AlreadyServedError,
+  DeadlineExceededError,
+  InternalError,
+  InvalidMessageError,
+  MessageTooLargeError,
+  OverloadedError,
+  UnknownVerbError,
+} from './errors.ts';
+import { encodeVerb, type FrameHeader, type FrameMessage, MessageKind } from './frame-core.ts';
+import type { Intake, ReceivedFrame } from './intake.ts';
+import { type BusLimits, type Counters, MESSAGE_OVERHEAD_BYTES } from './limits.ts';
+import type { Contract, Handler, Inbound, Subscription, WireError } from './port.ts';
+import type { Transport, TransportMessage, TransportSubscription } from './transport.ts';
+
+type Listener = (body: unknown, inbound: Inbound) => unknown;
+
+interface Served {
+  readonly contract: Contract;
+  readonly handler: Handler<unknown, unknown>;
+}
+
+/** Where the outcome of a handler goes. */
+export interface Answer {
+  reply(value: unknown): void;
+  fail(error: WireError): void;
+}
+
+const nowhere: Answer = { reply: () => {}, fail: () => {} };
+
+class RemoteAnswer implements Answer {
+  readonly #server: Server;
+  readonly #address: string;
+  readonly #header: FrameHeader;
+  readonly #message: FrameMessage;
+  constructor(server: Server, address: string, header: FrameHeader, message: FrameMessage) {
+    this.#server = server;
+    this.#address = address;
+    this.#header = header;
+    this.#message = message;
+  }
+  reply(value: unknown): void {
+    this.#server.answerReply(this.#address, this.#header, this.#message, value);
+  }
+  fail(error: WireError): void {
+    this.#server.answerError(this.#header, this.#message.id, error);
+  }
+}
+
+/** All that this bus serves and listens to under one address; one subscription. */
+class Station {
+  readonly address: string;
+  readonly queue: string | undefined;
+  readonly handlers = new Map<string, Served>();
+  readonly listeners = new Map<string, { contract: Contract; calls: Set<Listener> }>();
+  subscription: TransportSubscription | undefined;
+  constructor(address: string, queue: string | undefined) {
+    this.address = address;
+    this.queue = queue;
+  }
+}
+
+export interface ServerOptions {
+  readonly transport: Transport;
+  readonly batcher: Batcher;
+  readonly limits: BusLimits;
+  readonly counters: Counters;
+  readonly prefix: string;
+  readonly onError: (error: unknown, where: string) => void;
+}
+
+/** The serving side of a bus: runs handlers and listeners, and answers. */
+export class Server {
+  readonly #options: ServerOptions;
+  readonly #stations = new Map<string, Station>();
+  #running = 0;
+  #idleWaiters: (() => void)[] = [];
+  /** Set once, before the first subscription. */
+  intake!: Intake;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  /** @throws AlreadyServedError */
+  serve(address: string, queue: string | undefined, served: Served): Subscription {
+    const station = this.#stationOf(address, queue);
+    const { verb } = served.contract;
+    if (station.handlers.has(verb))
+      throw new AlreadyServedError(address, `the verb ${verb} is already served by this bus`);
+    station.handlers.set(verb, served);
+    return {
+      unsubscribe: () => {
+        if (station.handlers.get(verb) === served) station.handlers.delete(verb);
+        this.#leaveIfEmpty(station);
+      },
+    };
+  }
+
+  listen(address: string, contract: Contract, listener: Listener): Subscription {
+    const known = this.#stations.get(address);
+    const station = known ?? this.#stationOf(address, undefined);
+    let entry = station.listeners.get(contract.verb);
+    if (entry === undefined) {
+      entry = { contract, calls: new Set() };
+      station.listeners.set(contract.verb, entry);
+    }
+    const { calls } = entry;
+    // A function of its own, so that the same listener may be added twice and removed once.
+    const call: Listener = (body, inbound) => listener(body, inbound);
+    calls.add(call);
+    return {
+      unsubscribe: () => {
+        calls.delete(call);
+        if (calls.size === 0 && station.listeners.get(contract.verb)?.calls === calls) {
+          station.listeners.delete(contract.verb);
+        }
+        this.#leaveIfEmpty(station);
+      },
+    };
+  }
+
+  /** Whether requests to this address are answered by this very bus. */
+  answers(address: string): boolean {
+    return (this.#stations.get(address)?.handlers.size ?? 0) > 0;
+  }
+
+  /** Whether this bus handles events of this address. */
+  hears(address: string): boolean {
+    return this.#stations.has(address);
+  }
+
+  /** A request of this very process. */
+  runLocal(address: string, verb: string, body: unknown, inbound: Inbound, answer: Answer): void {
+    const served = this.#stations.get(address)?.handlers.get(verb);
+    if (served === undefined) answer.fail(wireErrorOf(new UnknownVerbError(address, verb)));
+    else this.#run(address, served, body, inbound, answer);
+  }
+
+  /** An event of this very process. */
+  hearLocal(address: string, verb: string, body: unknown, inbound: Inbound): void {
+    const station = this.#stations.get(address);
+    if (station !== undefined) this.#hear(station, verb, body, inbound);
+  }
+
+  /** Stops new messages; resolves when those on their way were handed over. */
+  async stopAccepting(): Promise<void> {
+    await Promise.all([...this.#stations.values()].map((station) => station.subscription?.drain()));
+  }
+
+  /** Resolves when no handler runs. */
+  whenIdle(): Promise<void> {
+    if (this.#running === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  answerError(header: FrameHeader, id: number, error: WireError): void {
+    this.#send(header, MessageKind.error, id, packError(error));
+  }
+
+  #stationOf(address: string, queue: string | undefined): Station {
+    const known = this.#stations.get(address);
+    if (known !== undefined) {
+      if (known.queue === queue) return known;
+      throw new AlreadyServedError(address, 'one address is served either by one queue group or by none');
+    }
+    const station = new Station(address, queue);
+    this.#stations.set(address, station);
+    const { transport, prefix } = this.#options;
+    station.subscription = transport.subscribe(prefix + address, queue, (message) => this.#onMessage(station, message));
+    return station;
+  }
+
+  #leaveIfEmpty(station: Station): void {
+    if (station.handlers.size > 0 || station.listeners.size > 0) return;
+    if (this.#stations.get(station.address) !== station) return;
+    this.#stations.delete(station.address);
+    station.subscription?.unsubscribe();
+  }
+
+  #onMessage(station: Station, message: TransportMessage): void {
+    if (message.noResponders) return;
+    const frame = this.intake.receive(message, station.queue !== undefined);
+    if (frame === undefined) return;
+    for (const inner of frame.messages) {
+      if (inner.kind === MessageKind.request) this.#onRequest(station, frame, inner);
+      else if (inner.kind === MessageKind.event) this.#onEvent(station, frame, inner);
+      else this.#options.counters.malformed++;
+    }
+  }
+
+  #onRequest(station: Station, frame: ReceivedFrame, message: FrameMessage): void {
+    const answer = new RemoteAnswer(this, station.address, frame.header, message);
+    const served = station.handlers.get(message.verb);
+    if (served === undefined) answer.fail(wireErrorOf(new UnknownVerbError(station.address, message.verb)));
+    else if (message.timeoutMs > 0) this.#parseAndRun(station, served, frame, message, answer);
+    else answer.fail(wireErrorOf(new DeadlineExceededError(station.address, message.verb, message.timeoutMs)));
+  }
+
+  #parseAndRun(station: Station, served: Served, frame: ReceivedFrame, message: FrameMessage, answer: Answer): void {
+    let body: unknown;
+    try {
+      body = parse(served.contract, frame, message);
+    } catch (error) {
+      answer.fail(this.#wireError(error, station.address, message.verb));
+      return;
+    }
+    this.#run(station.address, served, body, inboundOf(frame.header, message), answer);
+  }
+
+  #onEvent(station: Station, frame: ReceivedFrame, message: FrameMessage): void {
+    const contract = station.listeners.get(message.verb)?.contract ?? station.handlers.get(message.verb)?.contract;
+    if (contract === undefined) return;
+    let body: unknown;
+    try {
+      body = parse(contract, frame, message);
+    } catch (error) {
+      this.#options.counters.malformed++;
+      this.#options.onError(error, `event ${message.verb} of ${frame.header.from}`);
+      return;
+    }
+    this.#hear(station, message.verb, body, inboundOf(frame.header, message));
+  }
+
+  #hear(station: Station, verb: string, body: unknown, inbound: Inbound): void {
+    const served = station.handlers.get(verb);
+    if (served !== undefined) this.#run(station.address, served, body, inbound, nowhere);
+    const listeners = station.listeners.get(verb);
+    if (listeners === undefined) return;
+    const where = `listener of ${verb} at ${station.address}`;
+    for (const listener of [...listeners.calls]) {
+      try {
+        const result = listener(body, inbound);
+        if (isThenable(result)) result.then(undefined, (error) => this.#options.onError(error, where));
+      } catch (error) {
+        this.#options.onError(error, where);
+      }
+    }
+  }
+
+  #run(address: string, served: Served, body: unknown, inbound: Inbound, answer: Answer): void {
+    const { maxRunning } = this.#options.limits;
+    if (this.#running >= maxRunning) {
+      answer.fail(wireErrorOf(new OverloadedError('handlers running', maxRunning)));
+      return;
+    }
+    this.#running++;
+    let result: unknown;
+    try {
+      result = served.handler(body, inbound);
+    } catch (error) {
+      this.#failed(error, address, served, answer);
+      return;
+    }
+    if (isThenable(result)) {
+      result.then(
+        (value) => this.#replied(value, answer),
+        (error) => this.#failed(error, address, served, answer),
+      );
+    } else {
+      this.#replied(result, answer);
+    }
+  }
+
+  #replied(value: unknown, answer: Answer): void {
+    answer.reply(value);
+    this.#ended();
+  }
+
+  #failed(error: unknown, address: string, served: Served, answer: Answer): void {
+    answer.fail(this.#wireError(error, address, served.contract.verb));
+    this.#ended();
+  }
+
+  #ended(): void {
+    this.#running--;
+    if (this.#running > 0 || this.#idleWaiters.length === 0) return;
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  #wireError(error: unknown, address: string, verb: string): WireError {
+    const known = toWireError(error);
+    if (known !== undefined) return known;
+    this.#options.onError(error, `handler of ${verb} at ${address}`);
+    return wireErrorOf(new InternalError());
+  }
+
+  /** @internal Sends a handler's reply, or what is wrong with it. */
+  answerReply(address: string, header: FrameHeader, message: FrameMessage, value: unknown): void {
+    const maxBytes = this.#options.limits.maxMessageBytes - MESSAGE_OVERHEAD_BYTES;
+    try {
+      const body = packBody(`the reply to ${message.verb}`, value);
+      if (body.length > maxBytes) throw new MessageTooLargeError(header.from, body.length, maxBytes);
+      this.#send(header, MessageKind.reply, message.id, body);
+    } catch (error) {
+      this.#options.onError(error, `reply to ${message.verb} at ${address}`);
+      this.answerError(header, message.id, toWireError(error) ?? wireErrorOf(new InternalError()));
+    }
+  }
+
+  #send(header: FrameHeader, kind: MessageKind, id: number, body: Buffer): void {
+    const { transport, batcher, counters } = this.#options;
+    if (transport.status !== 'connected') {
+      counters.dropped++;
+      return;
+    }
+    batcher.add(batcher.laneBackTo(header.from, header.version), kind, id, '', 0, 0, body);
+  }
+}
+
+function parse(contract: Contract, frame: ReceivedFrame, message: FrameMessage): unknown {
+  const what = `the body of ${message.verb}`;
+  const parsed = contract.request.safeParse(unpackBody(what, frame.bytes, message.start, message.end));
+  if (!parsed.success) throw new InvalidMessageError(what, { verb: message.verb, issues: issuesOf(parsed.error) });
+  return parsed.data;
+}
+
+function inboundOf(header: FrameHeader, message: FrameMessage): Inbound {
+  return { from: header.from, barrier: message.barrier, timeoutMs: message.timeoutMs, protocol: header.version };
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}
+
+/** Fails at once on a verb that could not travel. @throws InvalidArgumentError */
+export function checkVerb(contract: Contract): void {
+  encodeVerb(contract.verb);
+}
