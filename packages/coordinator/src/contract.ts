@@ -5,7 +5,7 @@ import { z } from 'zod';
 /** Upper bounds of what travels; a node's configured limits may be lower and are checked by the coordinator with named errors. */
 const quorum = z.union([z.int().min(0).max(16), z.enum(['one', 'quorum', 'all'])]);
 export type Quorum = z.infer<typeof quorum>;
-const bytes = z.instanceof(Uint8Array);
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'bytes are expected');
 
 const target = {
   bucket: z.string().min(1).max(128),
@@ -59,13 +59,23 @@ export const getReplySchema = z.object({
   context: bytes.optional(),
   ...stale,
 });
-export const writeReplySchema = z.object({ context: bytes, ...stale });
+export const writeReplySchema = z.object({
+  /** What the client had seen, and its own write. */
+  context: bytes,
+  /** Live siblings that the key has now, as its coordinator holds it: more than 1 tells of a concurrent write. */
+  siblings: z.int().min(0),
+  ...stale,
+});
 export type GetReply = z.infer<typeof getReplySchema>;
 export type WriteReply = z.infer<typeof writeReplySchema>;
 
 /** Verbs of `kv.<verb>` (queue group) and of `node.<id>.coordinator`. */
 export const get: Contract<GetRequest, GetReply> = { verb: 'get', request: getRequestSchema, reply: getReplySchema };
-export const put: Contract<PutRequest, WriteReply> = { verb: 'put', request: putRequestSchema, reply: writeReplySchema };
+export const put: Contract<PutRequest, WriteReply> = {
+  verb: 'put',
+  request: putRequestSchema,
+  reply: writeReplySchema,
+};
 export const remove: Contract<DeleteRequest, WriteReply> = {
   verb: 'delete',
   request: deleteRequestSchema,

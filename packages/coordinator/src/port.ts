@@ -32,7 +32,10 @@ export interface Coordinator {
   put(request: PutRequest, options?: CallOptions): Promise<WriteReply>;
   delete(request: DeleteRequest, options?: CallOptions): Promise<WriteReply>;
   keys(request: z.infer<typeof keysRequestSchema>, options?: CallOptions): Promise<z.infer<typeof keysReplySchema>>;
-  replicas(request: z.infer<typeof replicasRequestSchema>, options?: CallOptions): Promise<z.infer<typeof replicasReplySchema>>;
+  replicas(
+    request: z.infer<typeof replicasRequestSchema>,
+    options?: CallOptions,
+  ): Promise<z.infer<typeof replicasReplySchema>>;
   stats(): CoordinatorStats;
   /** Refuses new requests, lets those under way end, stops the handoff. */
   close(): Promise<void>;

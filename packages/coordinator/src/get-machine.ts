@@ -1,0 +1,78 @@
+import { assign, setup } from 'xstate';
+import type { GetTask } from './get-task.ts';
+import { spares } from './placement-core.ts';
+import { isHopeless, isMet, isSettled } from './quorum-core.ts';
+
+/** Commands and facts of one read. The answers themselves lie in the task's tally, counted before the event is sent. */
+export type GetEvent =
+  | { readonly type: 'get.start'; readonly task: GetTask }
+  | { readonly type: 'replica.answered' }
+  | { readonly type: 'replica.failed' }
+  | { readonly type: 'hedge.due' }
+  | { readonly type: 'deadline.passed' };
+
+/**
+ * The story of a get (paper sections 4.5 and 4.7): all N are asked, R answers make the reply, the late ones are still awaited, and then stale
+ * replicas are repaired. One root actor tells many such stories one after the other: a fresh actor costs more than the whole of the rest
+ * of a read (see bench/machine.bench.ts).
+ */
+export const getMachine = setup({
+  types: {
+    context: {} as { task: GetTask | undefined },
+    events: {} as GetEvent,
+  },
+  guards: {
+    quorumMet: ({ context }) => isMet(context.task!.tally),
+    quorumHopeless: ({ context }) => isHopeless(context.task!.tally, spares(context.task!.plan)),
+    allSettled: ({ context }) => isSettled(context.task!.tally),
+    metByItself: ({ event }) => event.type === 'get.start' && isMet(event.task.tally),
+    refusedByItself: ({ event }) => event.type === 'get.start' && event.task.refused,
+  },
+  actions: {
+    take: assign(({ event }) => (event.type === 'get.start' ? { task: event.task } : {})),
+    askReplicas: () => {},
+    askStandIns: () => {},
+    answer: () => {},
+    failUnavailable: () => {},
+    failDeadline: () => {},
+    repairStale: () => {},
+    release: () => {},
+  },
+}).createMachine({
+  id: 'get',
+  context: { task: undefined },
+  initial: 'idle',
+  states: {
+    idle: {
+      on: {
+        'get.start': [
+          { guard: 'refusedByItself', target: 'idle', actions: ['take', 'failUnavailable', 'release'] },
+          { guard: 'metByItself', target: 'awaitingLateAnswers', actions: ['take', 'askReplicas', 'answer'] },
+          { target: 'awaitingReplicas', actions: ['take', 'askReplicas'] },
+        ],
+      },
+    },
+    awaitingReplicas: {
+      on: {
+        'replica.answered': [
+          { guard: 'quorumMet', target: 'awaitingLateAnswers', actions: 'answer' },
+          { guard: 'quorumHopeless', target: 'awaitingLateAnswers', actions: 'failUnavailable' },
+        ],
+        'replica.failed': [
+          { guard: 'quorumHopeless', target: 'awaitingLateAnswers', actions: 'failUnavailable' },
+          { actions: 'askStandIns' },
+        ],
+        'hedge.due': { actions: 'askStandIns' },
+        'deadline.passed': { target: 'idle', actions: ['failDeadline', 'release'] },
+      },
+    },
+    awaitingLateAnswers: {
+      always: { guard: 'allSettled', target: 'idle', actions: ['repairStale', 'release'] },
+      on: {
+        'replica.answered': {},
+        'replica.failed': {},
+        'deadline.passed': { target: 'idle', actions: ['repairStale', 'release'] },
+      },
+    },
+  },
+});

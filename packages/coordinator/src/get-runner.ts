@@ -1,0 +1,211 @@
+import type { BusFailure } from '@ringfort/bus';
+import { digestOf, type RecordId, type ReplicaReadReply, replicaRead, replicaWrite } from '@ringfort/storage';
+import { decodeObject, encodeObject, mergeObjects, type VersionedObject } from '@ringfort/versioning';
+import { codeOf, type Effects, isUnreachable, reportFailure, storageAddress } from './effects.ts';
+import { QuorumUnavailableError, RequestDeadlineError } from './errors.ts';
+import { type GetEvent, getMachine } from './get-machine.ts';
+import type { GetTask } from './get-task.ts';
+import { addStandIn, type Placement, planPlaces } from './placement-core.ts';
+import { answered, failed, fellSilent, newTally, sent } from './quorum-core.ts';
+import { RequestPool } from './request-pool.ts';
+
+const ANSWERED: GetEvent = { type: 'replica.answered' };
+const FAILED: GetEvent = { type: 'replica.failed' };
+const HEDGE: GetEvent = { type: 'hedge.due' };
+const DEADLINE: GetEvent = { type: 'deadline.passed' };
+const MAX_REPAIRS = 256;
+
+export interface GetArguments {
+  readonly id: RecordId;
+  readonly list: readonly string[];
+  readonly n: number;
+  readonly r: number;
+  readonly sloppy: boolean;
+  /** This node is no primary but answers for those that cannot be reached. */
+  readonly standIn: boolean;
+  readonly timeoutMs: number;
+}
+
+export type GetDone = (error: Error | undefined, object: VersionedObject | undefined) => void;
+export type GetRunner = (args: GetArguments, done: GetDone) => void;
+
+/** The effects of the get machine: asks replicas, folds their answers, repairs. */
+export function createGetRunner(fx: Effects): GetRunner {
+  let repairs = 0;
+
+  const askReplicas = (task: GetTask) => {
+    for (const place of task.plan.places) if (place.node !== fx.self) ask(task, place);
+    task.timer = fx.wheel.add(Math.min(fx.clock.monotonicMs() + fx.limits.hedgeMs, task.deadlineMs), () => hedge(task));
+  };
+
+  const ask = (task: GetTask, place: Placement) => {
+    sent(task.tally, place);
+    const { partition, bucket, key } = task.id;
+    const standIn = place.standsInFor !== undefined;
+    const body = {
+      partition,
+      bucket,
+      key,
+      ...(task.have === undefined ? {} : { have: task.have }),
+      ...(standIn ? { standIn } : {}),
+    };
+    const timeoutMs = task.deadlineMs - fx.clock.monotonicMs();
+    fx.bus.call(storageAddress(place.node), replicaRead, body, { timeoutMs }, (error, reply) =>
+      onReply(task, place, error, reply),
+    );
+  };
+
+  const onReply = (
+    task: GetTask,
+    place: Placement,
+    error: BusFailure | undefined,
+    reply: ReplicaReadReply | undefined,
+  ) => {
+    if (error === undefined) fx.membership.reportSuccess(place.node);
+    else reportFailure(fx.membership, place.node, error.code);
+    if (task.teller === undefined) return;
+    try {
+      if (reply === undefined) throw error;
+      if (reply.digest !== undefined && reply.digest !== task.have) fold(task, decodeObject(reply.object!));
+      record(task, place, reply.digest);
+    } catch (failure) {
+      failed(task.tally, place, codeOf(failure));
+      // Nobody stands in for a replica that answered with an error: "not found" elsewhere must not hide what it may hold.
+      place.covered = !isUnreachable(codeOf(failure));
+      task.teller.send(FAILED);
+      return;
+    }
+    task.teller.send(ANSWERED);
+  };
+
+  const readHere = (task: GetTask, place: Placement) => {
+    sent(task.tally, place);
+    try {
+      const found = place.standsInFor === undefined ? fx.store.read(task.id) : fx.store.readHint(task.id);
+      if (found !== undefined) fold(task, found.object);
+      task.have = found?.digest;
+      record(task, place, found?.digest);
+    } catch (error) {
+      failed(task.tally, place, codeOf(error));
+      place.covered = true;
+      fx.onFault(error as Error, 'local read');
+    }
+  };
+
+  const hedge = (task: GetTask) => {
+    if (task.teller === undefined) return;
+    const now = fx.clock.monotonicMs();
+    for (const place of task.plan.places) {
+      if (place.state !== 'awaited') continue;
+      fx.membership.reportFailure(place.node, 'timeout');
+      fellSilent(task.tally, place);
+    }
+    if (now >= task.deadlineMs) {
+      task.teller.send(DEADLINE);
+      return;
+    }
+    task.timer = fx.wheel.add(task.deadlineMs, () => hedge(task));
+    task.teller.send(HEDGE);
+  };
+
+  const askStandIns = (task: GetTask) => {
+    if (!task.plan.sloppy) return;
+    for (const place of [...task.plan.places]) {
+      if (place.covered || (place.state !== 'failed' && place.state !== 'silent')) continue;
+      place.covered = true;
+      const standIn = addStandIn(task.plan, place.standsInFor ?? place.node);
+      if (standIn !== undefined) ask(task, standIn);
+    }
+  };
+
+  const repairStale = (task: GetTask) => {
+    const { merged, copies } = task;
+    if (merged === undefined || copies.every((copy) => copy.digest === copies[0]!.digest)) return;
+    const bytes = encodeObject(merged);
+    const digest = digestOf(bytes);
+    for (const copy of copies) {
+      if (copy.digest === digest || copy.standIn || repairs >= MAX_REPAIRS) continue;
+      repairs += 1;
+      fx.counters.readRepairs += 1;
+      const ended = (error: Error | undefined) => {
+        repairs -= 1;
+        if (error !== undefined) fx.onFault(error, 'read repair');
+      };
+      if (copy.node === fx.self) fx.store.write(task.id, bytes).then(() => ended(undefined), ended);
+      else {
+        const options = { timeoutMs: fx.limits.defaultTimeoutMs };
+        fx.bus.call(storageAddress(copy.node), replicaWrite, { ...task.id, object: bytes }, options, ended);
+      }
+    }
+  };
+
+  const pool = new RequestPool<GetEvent>(
+    getMachine.provide({
+      actions: {
+        askReplicas: ({ context }) => askReplicas(context.task!),
+        askStandIns: ({ context }) => askStandIns(context.task!),
+        answer: ({ context }) => finish(context.task!, undefined),
+        failUnavailable: ({ context }) => finish(context.task!, unavailable(context.task!, fx.clock.monotonicMs())),
+        failDeadline: ({ context }) => finish(context.task!, new RequestDeadlineError(context.task!.timeoutMs)),
+        repairStale: ({ context }) => repairStale(context.task!),
+        release: ({ context }) => release(context.task!),
+      },
+    }),
+    { maxIdle: 512, onError: (error) => fx.onFault(error as Error, 'get machine') },
+  );
+
+  const release = (task: GetTask) => {
+    if (task.timer !== undefined) fx.wheel.cancel(task.timer);
+    const teller = task.teller!;
+    task.teller = undefined;
+    task.merged = undefined;
+    fx.counters.stories -= 1;
+    pool.release(teller);
+  };
+
+  return (args, done) => {
+    const plan = planPlaces(args.list, args.n, args.sloppy, fx.isUp, args.standIn ? fx.self : undefined);
+    const task: GetTask = {
+      id: args.id,
+      plan,
+      tally: newTally(args.r),
+      refused: countable(plan.places) < args.r,
+      timeoutMs: args.timeoutMs,
+      deadlineMs: fx.clock.monotonicMs() + args.timeoutMs,
+      have: undefined,
+      merged: undefined,
+      copies: [],
+      teller: pool.take(),
+      timer: undefined,
+      done,
+    };
+    fx.counters.stories += 1;
+    const here = task.refused ? undefined : plan.places.find((place) => place.node === fx.self);
+    if (here !== undefined) readHere(task, here);
+    task.teller!.send({ type: 'get.start', task });
+  };
+}
+
+function countable(places: readonly Placement[]): number {
+  return places.reduce((count, place) => count + (place.counts ? 1 : 0), 0);
+}
+
+function fold(task: GetTask, object: VersionedObject): void {
+  task.merged = task.merged === undefined ? object : mergeObjects(task.merged, object);
+}
+
+function record(task: GetTask, place: Placement, digest: string | undefined): void {
+  task.copies.push({ node: place.node, standIn: place.standsInFor !== undefined, digest });
+  answered(task.tally, place, false);
+}
+
+function unavailable(task: GetTask, nowMs: number): Error {
+  if (nowMs >= task.deadlineMs) return new RequestDeadlineError(task.timeoutMs);
+  return new QuorumUnavailableError(task.tally.required, task.tally.answers, undefined, task.tally.failures);
+}
+
+function finish(task: GetTask, error: Error | undefined): void {
+  const { done } = task;
+  task.done = undefined;
+  done?.(error, error === undefined ? task.merged : undefined);
+}

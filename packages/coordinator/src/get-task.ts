@@ -1,0 +1,35 @@
+import type { Deadline } from '@ringfort/bus';
+import type { RecordId } from '@ringfort/storage';
+import type { VersionedObject } from '@ringfort/versioning';
+import type { GetEvent } from './get-machine.ts';
+import type { PlacementPlan } from './placement-core.ts';
+import type { Tally } from './quorum-core.ts';
+import type { PooledActor } from './request-pool.ts';
+
+/** What is known of one replica of a key: nothing stored, or an object with its digest. */
+export interface ReplicaCopy {
+  readonly node: string;
+  readonly standIn: boolean;
+  readonly digest: string | undefined;
+}
+
+/** One read under way: plain data that the machine's guards judge and its actions work on. */
+export interface GetTask {
+  readonly id: RecordId;
+  readonly plan: PlacementPlan;
+  readonly tally: Tally;
+  /** The strict quorum cannot be met by those that are up: fail at once, ask nobody. */
+  readonly refused: boolean;
+  readonly timeoutMs: number;
+  readonly deadlineMs: number;
+  /** The union of what the replicas answered so far. */
+  merged: VersionedObject | undefined;
+  /** Digest of this node's own copy: replicas that hold the same answer without the object. */
+  have: string | undefined;
+  readonly copies: ReplicaCopy[];
+  /** Who tells its story; absent once it is over. */
+  teller: PooledActor<GetEvent> | undefined;
+  timer: Deadline | undefined;
+  /** Answers the caller; once. */
+  done: ((error: Error | undefined, object: VersionedObject | undefined) => void) | undefined;
+}

@@ -1,0 +1,126 @@
+/** Where one copy of a request goes. */
+export interface Placement {
+  readonly node: string;
+  /** The primary that the node stands in for; absent when it is itself a primary. */
+  readonly standsInFor: string | undefined;
+  /** Whether its answer counts towards the quorum. */
+  readonly counts: boolean;
+  /** `silent`: taken for hung; nobody waits for its answer any more, but one that comes still counts. */
+  state: 'awaited' | 'silent' | 'answered' | 'failed';
+  /** A stand-in has been asked in its place, or was looked for in vain. */
+  covered: boolean;
+}
+
+/** The choice of places for one request, and where the search for further stand-ins goes on. Mutable: one per request. */
+export interface PlacementPlan {
+  readonly list: readonly string[];
+  readonly sloppy: boolean;
+  readonly isUp: (node: string) => boolean;
+  readonly places: Placement[];
+  /** Index into `list` of the next node that may stand in. */
+  nextFallback: number;
+  /** Primaries for which no stand-in was left. */
+  readonly uncovered: string[];
+}
+
+export function place(node: string, standsInFor: string | undefined, counts: boolean): Placement {
+  return { node, standsInFor, counts, state: 'awaited', covered: false };
+}
+
+/** The next healthy node of the preference list that is not yet a place. */
+function nextStandIn(plan: PlacementPlan): string | undefined {
+  while (plan.nextFallback < plan.list.length) {
+    const node = plan.list[plan.nextFallback++]!;
+    if (isFree(plan, node)) return node;
+  }
+  return undefined;
+}
+
+/**
+ * The first n healthy nodes of a preference list, stand-ins annotated (paper section 4.6). In strict mode stand-ins are asked as well,
+ * so that the write reaches the primary later, but they do not count. `coordinator` is the stand-in that coordinates although it may
+ * be further down the list, when no primary could be reached.
+ */
+export function planPlaces(
+  list: readonly string[],
+  n: number,
+  sloppy: boolean,
+  isUp: (node: string) => boolean,
+  coordinator?: string,
+): PlacementPlan {
+  const count = Math.min(n, list.length);
+  const plan: PlacementPlan = { list, sloppy, isUp, places: [], nextFallback: count, uncovered: [] };
+  if (coordinator !== undefined) plan.places.push(place(coordinator, list[0], sloppy));
+  for (let i = coordinator === undefined ? 0 : 1; i < count; i++) {
+    const node = list[i]!;
+    if (isUp(node)) plan.places.push(place(node, undefined, true));
+  }
+  for (let i = coordinator === undefined ? 0 : 1; i < count; i++) {
+    const primary = list[i]!;
+    if (!isUp(primary)) addStandIn(plan, primary);
+  }
+  return plan;
+}
+
+/** Adds a stand-in for the primary and returns it; with none left, the primary is noted as uncovered. */
+export function addStandIn(plan: PlacementPlan, primary: string): Placement | undefined {
+  const node = nextStandIn(plan);
+  if (node === undefined) {
+    if (!plan.uncovered.includes(primary)) plan.uncovered.push(primary);
+    return undefined;
+  }
+  const added = place(node, primary, plan.sloppy);
+  plan.places.push(added);
+  return added;
+}
+
+/** How many stand-ins, whose answers count, may yet be asked in place of those that failed. */
+export function spares(plan: PlacementPlan): number {
+  if (!plan.sloppy) return 0;
+  const wanted = plan.places.reduce((count, p) => count + (p.state === 'failed' && !p.covered ? 1 : 0), 0);
+  let free = 0;
+  for (let i = plan.nextFallback; i < plan.list.length && free < wanted; i++)
+    if (isFree(plan, plan.list[i]!)) free += 1;
+  return free;
+}
+
+function isFree(plan: PlacementPlan, node: string): boolean {
+  return plan.isUp(node) && !plan.places.some((p) => p.node === node);
+}
+
+/** What a node is to a key. */
+export type Role = 'primary' | 'stand-in' | 'none';
+
+/** Whether a node coordinates a request by itself, and as what; otherwise it forwards. */
+export function roleOf(self: string, list: readonly string[], n: number, isUp: (node: string) => boolean): Role {
+  const count = Math.min(n, list.length);
+  let primaryUp = false;
+  for (let i = 0; i < count; i++) {
+    if (list[i] === self) return 'primary';
+    if (isUp(list[i]!)) primaryUp = true;
+  }
+  if (primaryUp) return 'none';
+  // No primary is reachable: the first n healthy nodes of the list stand in.
+  for (let i = count, healthy = 0; i < list.length && healthy < count; i++) {
+    if (!isUp(list[i]!)) continue;
+    if (list[i] === self) return 'stand-in';
+    healthy += 1;
+  }
+  return 'none';
+}
+
+/** Who may be asked to coordinate in this node's stead, best first: healthy primaries, then the healthy nodes that would stand in. */
+export function forwardCandidates(
+  self: string,
+  list: readonly string[],
+  n: number,
+  isUp: (node: string) => boolean,
+): string[] {
+  const count = Math.min(n, list.length);
+  const primaries = list.slice(0, count).filter((node) => node !== self && isUp(node));
+  if (primaries.length > 0) return primaries;
+  return list
+    .slice(count)
+    .filter((node) => node !== self && isUp(node))
+    .slice(0, count);
+}

@@ -1,0 +1,191 @@
+import { type ReplicaWriteReply, replicaWrite, type WriteResult } from '@ringfort/storage';
+import { codeOf, type Effects, reportFailure, storageAddress } from './effects.ts';
+import { HintsFullError, QuorumUnavailableError, RequestDeadlineError, type WriteOutcome } from './errors.ts';
+import type { InFlightWrites } from './in-flight.ts';
+import { addStandIn, place as newPlace, type Placement } from './placement-core.ts';
+import { type PutEvent, putMachine } from './put-machine.ts';
+import type { PutTask } from './put-task.ts';
+import { answered, failed, fellSilent, sent } from './quorum-core.ts';
+import { RequestPool } from './request-pool.ts';
+
+const ACKNOWLEDGED: PutEvent = { type: 'replica.acknowledged' };
+const FAILED: PutEvent = { type: 'replica.failed' };
+const HEDGE: PutEvent = { type: 'hedge.due' };
+const DEADLINE: PutEvent = { type: 'deadline.passed' };
+const NOTHING = new Uint8Array(0);
+
+/** Failures after which a replica certainly does not have the write. */
+const certainlyNot = new Set([
+  'NO_RESPONDERS',
+  'HINTS_FULL',
+  'STORE_FULL',
+  'STORE_READ_ONLY',
+  'STORE_CLOSED',
+  'BARRIER_BEHIND',
+  'NOT_SERVING',
+  'INVALID_MESSAGE',
+  'MESSAGE_TOO_LARGE',
+]);
+
+/** The effects of the put machine: the local commit and the sends at the same time, stand-ins for those that fail, the answer. */
+export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: PutTask) => void {
+  const replicate = (task: PutTask) => {
+    for (const place of task.plan.places) if (place.node === fx.self) send(task, place);
+    for (const place of task.plan.places) if (place.node !== fx.self) send(task, place);
+    for (const primary of task.plan.uncovered) keepHintHere(task, primary);
+    const hedgeMs = fx.clock.monotonicMs() + fx.limits.hedgeMs;
+    task.timer = fx.wheel.add(Math.min(hedgeMs, task.deadlineMs), () => hedge(task));
+  };
+
+  const send = (task: PutTask, place: Placement) => {
+    sent(task.tally, place);
+    const sync = task.syncsWanted > 0;
+    task.syncsWanted -= 1;
+    const owedTo = place.standsInFor === undefined ? undefined : [place.standsInFor];
+    if (owedTo !== undefined) fx.counters.hintsWritten += 1;
+    if (place.node === fx.self) {
+      writeHere(task, place, sync, owedTo);
+      return;
+    }
+    const { partition, bucket, key } = task.id;
+    const object = task.bytes;
+    const body =
+      owedTo === undefined
+        ? { partition, bucket, key, object, sync }
+        : { partition, bucket, key, object, sync, owedTo };
+    const timeoutMs = Math.max(1, task.deadlineMs - fx.clock.monotonicMs());
+    fx.bus.call(storageAddress(place.node), replicaWrite, body, { timeoutMs }, (error, reply) => {
+      if (error === undefined) fx.membership.reportSuccess(place.node);
+      else reportFailure(fx.membership, place.node, error.code);
+      onOutcome(task, place, error, reply);
+    });
+  };
+
+  const writeHere = (task: PutTask, place: Placement, sync: boolean, owedTo: string[] | undefined) => {
+    const options = { sync, actor: task.actor };
+    const write =
+      owedTo === undefined
+        ? fx.store.write(task.id, task.bytes, options)
+        : fx.store.writeHint(task.id, task.bytes, owedTo, options);
+    const ended = (error: Error | undefined, result: WriteResult | undefined) => {
+      if (error !== undefined) {
+        fx.versioner.taint(task.recordKey);
+        fx.onFault(error, 'local write');
+      }
+      inFlight.end(task.recordKey);
+      onOutcome(task, place, error, result);
+    };
+    write.then(
+      (result) => ended(undefined, result),
+      (error: Error) => ended(error, undefined),
+    );
+  };
+
+  /** No node is left to stand in for the primary: this one keeps the hint itself, which does not count. */
+  const keepHintHere = (task: PutTask, primary: string) => {
+    if (primary === fx.self) return;
+    const place = newPlace(fx.self, primary, false);
+    sent(task.tally, place);
+    fx.counters.hintsWritten += 1;
+    fx.store.writeHint(task.id, task.bytes, [primary]).then(
+      (result) => onOutcome(task, place, undefined, result),
+      (error: Error) => onOutcome(task, place, error, undefined),
+    );
+  };
+
+  const onOutcome = (
+    task: PutTask,
+    place: Placement,
+    error: Error | undefined,
+    reply: ReplicaWriteReply | WriteResult | undefined,
+  ) => {
+    if (task.teller === undefined) return;
+    if (reply === undefined) {
+      const code = codeOf(error);
+      if (!certainlyNot.has(code)) task.mayHaveApplied = true;
+      failed(task.tally, place, code);
+      task.teller.send(FAILED);
+      return;
+    }
+    task.mayHaveApplied = true;
+    answered(task.tally, place, reply.durable);
+    task.teller.send(ACKNOWLEDGED);
+  };
+
+  const hedge = (task: PutTask) => {
+    if (task.teller === undefined) return;
+    for (const place of task.plan.places) {
+      if (place.state !== 'awaited' || place.node === fx.self) continue;
+      fx.membership.reportFailure(place.node, 'timeout');
+      fellSilent(task.tally, place);
+    }
+    if (fx.clock.monotonicMs() >= task.deadlineMs) {
+      task.teller.send(DEADLINE);
+      return;
+    }
+    task.timer = fx.wheel.add(task.deadlineMs, () => hedge(task));
+    task.teller.send(HEDGE);
+  };
+
+  const leaveHints = (task: PutTask) => {
+    for (const place of [...task.plan.places]) {
+      if (place.covered || (place.state !== 'failed' && place.state !== 'silent')) continue;
+      place.covered = true;
+      if (task.tally.durable < task.tally.durableRequired) task.syncsWanted = 1;
+      const primary = place.standsInFor ?? place.node;
+      const standIn = addStandIn(task.plan, primary);
+      if (standIn !== undefined) send(task, standIn);
+      else keepHintHere(task, primary);
+    }
+  };
+
+  const outcomeOf = (task: PutTask): WriteOutcome => {
+    const awaited = task.plan.places.some((place) => place.state === 'awaited' || place.state === 'silent');
+    return task.mayHaveApplied || awaited ? 'indeterminate' : 'not-applied';
+  };
+
+  const unavailable = (task: PutTask): Error => {
+    const { required, durableRequired, answers, durable, failures } = task.tally;
+    const outcome = outcomeOf(task);
+    if (fx.clock.monotonicMs() >= task.deadlineMs) return new RequestDeadlineError(task.timeoutMs, outcome);
+    if (failures.includes('HINTS_FULL')) return new HintsFullError(required, answers, outcome);
+    if (answers < required) return new QuorumUnavailableError(required, answers, outcome, failures);
+    return new QuorumUnavailableError(durableRequired, durable, outcome, failures);
+  };
+
+  const finish = (task: PutTask, error: Error | undefined) => {
+    const { done } = task;
+    task.done = undefined;
+    done?.(error);
+  };
+
+  const release = (task: PutTask) => {
+    if (task.timer !== undefined) fx.wheel.cancel(task.timer);
+    const teller = task.teller!;
+    task.teller = undefined;
+    task.bytes = NOTHING;
+    fx.counters.stories -= 1;
+    pool.release(teller);
+  };
+
+  const pool = new RequestPool<PutEvent>(
+    putMachine.provide({
+      actions: {
+        replicate: ({ context }) => replicate(context.task!),
+        leaveHints: ({ context }) => leaveHints(context.task!),
+        answer: ({ context }) => finish(context.task!, undefined),
+        failUnavailable: ({ context }) => finish(context.task!, unavailable(context.task!)),
+        failDeadline: ({ context }) =>
+          finish(context.task!, new RequestDeadlineError(context.task!.timeoutMs, outcomeOf(context.task!))),
+        release: ({ context }) => release(context.task!),
+      },
+    }),
+    { maxIdle: 512, onError: (error) => fx.onFault(error as Error, 'put machine') },
+  );
+
+  return (task) => {
+    fx.counters.stories += 1;
+    task.teller = pool.take();
+    task.teller.send({ type: 'put.start', task });
+  };
+}

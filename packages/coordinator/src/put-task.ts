@@ -1,0 +1,30 @@
+import type { Deadline } from '@ringfort/bus';
+import type { RecordId } from '@ringfort/storage';
+import type { ActorId } from '@ringfort/versioning';
+import type { PlacementPlan } from './placement-core.ts';
+import type { PutEvent } from './put-machine.ts';
+import type { Tally } from './quorum-core.ts';
+import type { PooledActor } from './request-pool.ts';
+
+/** One write under way: the object is made, it only has to reach its replicas. */
+export interface PutTask {
+  readonly id: RecordId;
+  /** Identity of the record in this store: the id, and whether it is the primary or the stand-in record. */
+  readonly recordKey: string;
+  readonly plan: PlacementPlan;
+  readonly tally: Tally;
+  readonly timeoutMs: number;
+  readonly deadlineMs: number;
+  readonly actor: ActorId;
+  /** Canonical bytes of the object; emptied when the story ends. */
+  bytes: Uint8Array;
+  /** How many of the next places are asked to answer from disk only. */
+  syncsWanted: number;
+  /** Some replica may have it: a failure is indeterminate from here on. */
+  mayHaveApplied: boolean;
+  /** Who tells its story; absent once it is over. */
+  teller: PooledActor<PutEvent> | undefined;
+  timer: Deadline | undefined;
+  /** Answers the caller; once. */
+  done: ((error: Error | undefined) => void) | undefined;
+}

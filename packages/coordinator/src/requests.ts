@@ -1,0 +1,121 @@
+import type { BucketSettings } from '@ringfort/ring';
+import type { RecordId } from '@ringfort/storage';
+import {
+  boundContext,
+  contextOf,
+  decodeContext,
+  emptyContext,
+  encodeContext,
+  formatDot,
+  liveSiblings,
+  type Payload,
+  type VersionedObject,
+} from '@ringfort/versioning';
+import type { DeleteRequest, GetReply, GetRequest, PutRequest, WriteReply } from './contract.ts';
+import { type DeleteEvent, type DeleteTask, deleteMachine } from './delete-machine.ts';
+import type { Effects } from './effects.ts';
+import { createGetRunner, type GetDone } from './get-runner.ts';
+import { resolveQuorum } from './quorum-core.ts';
+import { type PooledActor, RequestPool } from './request-pool.ts';
+import { checkValue } from './validate.ts';
+import { createWritePath } from './write-path.ts';
+
+/** A request at the node that coordinates it: where its key lies, and how this node stands to it. */
+export interface Placed {
+  readonly id: RecordId;
+  readonly list: readonly string[];
+  readonly settings: BucketSettings;
+  readonly n: number;
+  /** This node is no primary: none can be reached, and it stands in. */
+  readonly standIn: boolean;
+  readonly timeoutMs: number;
+}
+
+export interface Requests {
+  get(placed: Placed, request: GetRequest): Promise<GetReply>;
+  put(placed: Placed, request: PutRequest): Promise<WriteReply>;
+  delete(placed: Placed, request: DeleteRequest): Promise<WriteReply>;
+}
+
+const tombstone: Payload = Object.freeze({ value: undefined, contentType: '' });
+
+/** Turns requests into tasks for the machines, and what the machines found into replies. */
+export function createRequests(fx: Effects): Requests {
+  const runGet = createGetRunner(fx);
+  const write = createWritePath(fx);
+  const deletes = new RequestPool<DeleteEvent>(deleteMachine, {
+    maxIdle: 128,
+    onError: (error) => fx.onFault(error as Error, 'delete machine'),
+  });
+
+  const read = (placed: Placed, request: Pick<GetRequest, 'r' | 'sloppy'>, done: GetDone) => {
+    const { id, list, n, standIn, timeoutMs, settings } = placed;
+    const r = request.r === undefined ? Math.min(settings.r, n) : resolveQuorum('r', request.r, settings.n);
+    runGet({ id, list, n, r, sloppy: request.sloppy ?? true, standIn, timeoutMs }, done);
+  };
+
+  const toGetReply = (object: VersionedObject | undefined): GetReply => {
+    if (object === undefined) return { siblings: [] };
+    const dots = object.siblings.map((sibling) => sibling.dot);
+    return {
+      siblings: liveSiblings(object, fx.clock.now()).map((sibling) => ({
+        value: sibling.value!,
+        contentType: sibling.contentType,
+        dot: formatDot(sibling.dot),
+      })),
+      context: encodeContext(boundContext(contextOf(object), dots, fx.limits.maxContextEntries)),
+    };
+  };
+
+  const deleteTask = (
+    placed: Placed,
+    request: DeleteRequest,
+    teller: PooledActor<DeleteEvent>,
+    settle: { resolve(reply: WriteReply): void; reject(error: unknown): void },
+  ): DeleteTask => ({
+    covers: request.context === undefined ? undefined : decodeContext(request.context),
+    read: () =>
+      read(placed, request, (error, object) =>
+        teller.send(error === undefined ? { type: 'read.answered', object } : { type: 'read.failed', error }),
+      ),
+    writeTombstone(covers) {
+      const ended = (error: unknown, reply: WriteReply | undefined) => {
+        if (reply === undefined) settle.reject(error);
+        else settle.resolve(reply);
+        teller.send({ type: 'write.ended' });
+      };
+      try {
+        write(placed, request, tombstone, covers, ended);
+      } catch (error) {
+        ended(error, undefined);
+      }
+    },
+    answerNothingKnown: () => settle.resolve({ context: encodeContext(emptyContext), siblings: 0 }),
+    fail: settle.reject,
+    release: () => deletes.release(teller),
+  });
+
+  return {
+    get: (placed, request) =>
+      new Promise((resolve, reject) => {
+        read(placed, request, (error, object) => (error === undefined ? resolve(toGetReply(object)) : reject(error)));
+      }),
+
+    put: (placed, request) =>
+      new Promise((resolve, reject) => {
+        checkValue(request.value, fx.limits);
+        const context = request.context === undefined ? undefined : decodeContext(request.context);
+        const payload = { value: request.value, contentType: request.contentType ?? 'application/octet-stream' };
+        write(placed, request, payload, context, (error, reply) =>
+          error === undefined ? resolve(reply!) : reject(error),
+        );
+      }),
+
+    delete: (placed, request) =>
+      new Promise((resolve, reject) => {
+        const teller = deletes.take();
+        const task = deleteTask(placed, request, teller, { resolve, reject });
+        teller.send({ type: 'delete.start', task });
+      }),
+  };
+}

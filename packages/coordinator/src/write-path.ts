@@ -1,0 +1,144 @@
+import type { StoredRecord } from '@ringfort/storage';
+import {
+  boundContext,
+  type Context,
+  contextAfterPut,
+  encodeContext,
+  encodeObject,
+  type HlcStamp,
+  liveSiblings,
+  mergeObjects,
+  nextStamp,
+  type Payload,
+  updateObject,
+  type VersionedObject,
+} from '@ringfort/versioning';
+import type { PutRequest, WriteReply } from './contract.ts';
+import { type Effects, recordKey } from './effects.ts';
+import { QuorumUnavailableError, TooManySiblingsError, ValueTooLargeError } from './errors.ts';
+import { InFlightWrites } from './in-flight.ts';
+import { type PlacementPlan, planPlaces } from './placement-core.ts';
+import { createPutRunner } from './put-runner.ts';
+import { newTally, resolveQuorum } from './quorum-core.ts';
+import type { Placed } from './requests.ts';
+
+export type WriteDone = (error: Error | undefined, reply: WriteReply | undefined) => void;
+type WriteSettings = Pick<PutRequest, 'w' | 'dw' | 'sloppy'>;
+
+/** How many must acknowledge, how many of them from disk, and how many places are asked for that. */
+interface WriteQuorum {
+  readonly w: number;
+  readonly durable: number;
+  readonly syncs: number;
+}
+
+/** What this node knows of a key at the moment of a write. */
+interface Known {
+  readonly key: string;
+  readonly record: StoredRecord | undefined;
+  readonly pending: ReturnType<InFlightWrites['get']>;
+  readonly object: VersionedObject | undefined;
+}
+
+/**
+ * Makes the new object of a write and starts its story. Everything that is wrong with the request is thrown here, before any effect; what
+ * fails later reaches `done`.
+ */
+export function createWritePath(
+  fx: Effects,
+): (placed: Placed, request: WriteSettings, payload: Payload, context: Context | undefined, done: WriteDone) => void {
+  const inFlight = new InFlightWrites();
+  const runPut = createPutRunner(fx, inFlight);
+  let lastStamp: HlcStamp | undefined;
+
+  const quorumOf = ({ settings, n }: Placed, request: WriteSettings): WriteQuorum => {
+    const w = request.w === undefined ? Math.min(settings.w, n) : resolveQuorum('w', request.w, settings.n);
+    const dw = request.dw ?? settings.dw;
+    if (dw !== undefined) {
+      const durable = Math.min(w, resolveQuorum('dw', dw, settings.n));
+      return { w, durable, syncs: durable };
+    }
+    return fx.store.durability === 'interval' ? { w, durable: 1, syncs: 1 } : { w, durable: w, syncs: Infinity };
+  };
+
+  const planOf = ({ list, n, standIn }: Placed, request: WriteSettings, w: number): PlacementPlan => {
+    const plan = planPlaces(list, n, request.sloppy ?? true, fx.isUp, standIn ? fx.self : undefined);
+    const countable = plan.places.filter((place) => place.counts).length;
+    if (countable < w) throw new QuorumUnavailableError(w, countable, 'not-applied');
+    return plan;
+  };
+
+  /** A record that cannot be read counts as lost: the write gets a fresh actor, and the other replicas' copies win. */
+  const readLocal = ({ id, standIn }: Placed): StoredRecord | undefined => {
+    try {
+      return standIn ? fx.store.readHint(id) : fx.store.read(id);
+    } catch (error) {
+      fx.onFault(error as Error, 'local read');
+      return undefined;
+    }
+  };
+
+  const knownOf = (placed: Placed): Known => {
+    const key = recordKey(placed.id, placed.standIn);
+    const record = readLocal(placed);
+    const pending = inFlight.get(key);
+    if (record === undefined || pending === undefined) {
+      return { key, record, pending, object: record?.object ?? pending?.object };
+    }
+    return { key, record, pending, object: mergeObjects(record.object, pending.object) };
+  };
+
+  /** Expiry and stamp, by the bucket's settings. */
+  const complete = (payload: Payload, { settings }: Placed, known: Known, context: Context | undefined): Payload => {
+    const nowMs = fx.clock.now();
+    const { conflict, ttlSeconds } = settings;
+    const expires = ttlSeconds !== undefined && payload.value !== undefined;
+    const limited = expires ? { ...payload, expiresAtMs: nowMs + ttlSeconds * 1000 } : payload;
+    if (conflict !== 'lww') return limited;
+    const held = known.object?.siblings.map((sibling) => sibling.stamp) ?? [];
+    lastStamp = nextStamp(lastStamp, nowMs, context?.stamp, ...held);
+    return { ...limited, stamp: lastStamp };
+  };
+
+  const checked = (object: VersionedObject): Uint8Array => {
+    const { maxSiblings, maxObjectBytes } = fx.limits;
+    if (object.siblings.length > maxSiblings) throw new TooManySiblingsError(object.siblings.length, maxSiblings);
+    const bytes = encodeObject(object);
+    if (bytes.byteLength > maxObjectBytes) throw new ValueTooLargeError(bytes.byteLength, maxObjectBytes);
+    return bytes;
+  };
+
+  return (placed, request, payload, context, done) => {
+    const { w, durable, syncs } = quorumOf(placed, request);
+    const plan = planOf(placed, request, w);
+    const known = knownOf(placed);
+    const { key, record, pending } = known;
+    const held = record === undefined ? undefined : { actor: record.actor, clock: record.object.clock };
+    const { dot } = fx.versioner.dotFor({ keyId: key, record: held, inFlight: pending?.dot, context });
+    const written = complete(payload, placed, known, context);
+    const object = updateObject(known.object, context, dot, written);
+    const bytes = checked(object);
+    const reply = (): WriteReply => ({
+      context: encodeContext(
+        boundContext(contextAfterPut(context, dot, written.stamp), [dot], fx.limits.maxContextEntries),
+      ),
+      siblings: liveSiblings(object, fx.clock.now()).length,
+    });
+    inFlight.begin(key, object, dot);
+    runPut({
+      id: placed.id,
+      recordKey: key,
+      plan,
+      tally: newTally(w, durable),
+      timeoutMs: placed.timeoutMs,
+      deadlineMs: fx.clock.monotonicMs() + placed.timeoutMs,
+      actor: dot.actor,
+      bytes,
+      syncsWanted: syncs,
+      mayHaveApplied: false,
+      teller: undefined,
+      timer: undefined,
+      done: (error) => done(error, error === undefined ? reply() : undefined),
+    });
+  };
+}
