@@ -1,6 +1,7 @@
 import { seedOf } from './hash-core.ts';
 import type { RingNode } from './port.ts';
-import { type Bounds, imbalance, Repair } from './repair-core.ts';
+import { imbalance, Repair } from './repair-core.ts';
+import type { Bounds } from './residual-core.ts';
 import { defaultReplication, feasibleShares, loadBounds } from './shares-core.ts';
 import { type OwnerTable, Slots, vacant } from './slots-core.ts';
 
@@ -78,9 +79,15 @@ function retain(slots: Slots, origin: Origin): void {
     );
     for (const { node, replica } of held) {
       if (!slots.hasZoneRoom(partition, zoneOf[node]!)) counts[node]!--;
-      else slots.put(partition, replica < slots.replicas ? replica : slots.vacancy(partition), node);
+      else slots.put(partition, freeReplica(slots, partition, replica), node);
     }
   }
+}
+
+/** The replica number that a node had, while it is free and exists. */
+function freeReplica(slots: Slots, partition: number, replica: number): number {
+  const free = replica < slots.replicas && slots.rows[partition * slots.replicas + replica] === vacant;
+  return free ? replica : slots.vacancy(partition);
 }
 
 function balance(slots: Slots, bounds: Bounds): void {

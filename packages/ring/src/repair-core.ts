@@ -1,19 +1,13 @@
-import { type Slots, vacant } from './slots-core.ts';
-
-/** Whole-slot bounds of every node's load. */
-export interface Bounds {
-  readonly lo: readonly number[];
-  readonly hi: readonly number[];
-}
+import { type Bounds, Residual } from './residual-core.ts';
+import type { Slots } from './slots-core.ts';
 
 /**
  * What keeps the table from being within bounds: surplus (vacancies, loads above `hi`) and lack (loads below `lo`). Their difference is
  * what nodes within their bounds take or give.
  */
 export function imbalance(slots: Slots, bounds: Bounds): { surplus: number; lack: number } {
-  let surplus = 0;
+  let surplus = slots.vacancies;
   let lack = 0;
-  for (const owner of slots.rows) if (owner === vacant) surplus++;
   for (let node = 0; node < slots.nodes; node++) {
     surplus += Math.max(0, slots.load[node]! - bounds.hi[node]!);
     lack += Math.max(0, bounds.lo[node]! - slots.load[node]!);
@@ -21,156 +15,150 @@ export function imbalance(slots: Slots, bounds: Bounds): { surplus: number; lack
   return { surplus, lack };
 }
 
-const unreached = 1 << 29;
+const unreached = 2 ** 30;
+
+/** One move in the units of distances, which count moves first and arcs second: shortest paths are also short. */
+const moveCost = 2 ** 17;
 
 /**
- * One shortest-path search over the residual network of the placement seen as a minimum-cost flow.
- *
- * Vertices: each node, each partition, each (partition, zone), and the hub, which stands for all slack within the bounds. What travels is
- * one surplus replica: a partition looks for a zone with room, the zone for a node of its own without a replica (cost 1, or 0 for a
- * node that had it in the previous ring), a node with one replica too many puts one of its replicas back to be held by another (cost -1
- * when that replica was itself a move, else 0), or keeps it when its bounds allow (the hub). Successive shortest paths from a minimum
- * stay a minimum (Ahuja, Magnanti, Orlin: Network Flows, 9.7), so no search meets a negative cycle.
+ * Brings a table within bounds by successive shortest paths in its {@link Residual} network: a table of least cost stays one (Ahuja,
+ * Magnanti, Orlin: Network Flows, 9.7), so no search meets a negative cycle. Each search serves all paths of its length (a blocking flow
+ * over the arcs that lie on shortest paths, as in Dinic's algorithm).
  */
 export class Repair {
-  readonly #slots: Slots;
-  readonly #bounds: Bounds;
+  readonly #net: Residual;
   readonly #distance: Int32Array;
-  readonly #previous: Int32Array;
   readonly #queue: Int32Array;
   readonly #queued: Uint8Array;
-  readonly #nodesOfZone: readonly (readonly number[])[];
-  readonly #partitionBase: number;
-  readonly #zoneBase: number;
-  readonly #hub: number;
+  readonly #dead: Uint8Array;
   #head = 0;
   #tail = 0;
 
   constructor(slots: Slots, bounds: Bounds) {
-    const { nodes, partitions, feasible } = slots;
-    this.#slots = slots;
-    this.#bounds = bounds;
-    this.#partitionBase = nodes;
-    this.#zoneBase = nodes + partitions;
-    this.#hub = this.#zoneBase + partitions * feasible.zones;
-    const vertices = this.#hub + 1;
+    this.#net = new Residual(slots, bounds);
+    const vertices = this.#net.hub + 1;
     this.#distance = new Int32Array(vertices);
-    this.#previous = new Int32Array(vertices);
     this.#queue = new Int32Array(vertices + 1);
     this.#queued = new Uint8Array(vertices);
-    const nodesOfZone: number[][] = Array.from({ length: feasible.zones }, () => []);
-    feasible.zoneOf.forEach((zone, node) => {
-      nodesOfZone[zone]!.push(node);
-    });
-    this.#nodesOfZone = nodesOfZone;
+    this.#dead = new Uint8Array(vertices);
   }
 
-  /** Repairs along cheapest paths until the table is within bounds, or the cheapest path would cost more than `maxCost` moves. */
+  /**
+   * Repairs along the cheapest paths until the table is within bounds, or the cheapest path left would cost more than `maxCost` moves.
+   * Ends: every round but the last carries at least one replica, so there are at most as many as the surplus and the lack.
+   */
   run(maxCost: number): void {
-    for (;;) {
-      const { surplus, lack } = imbalance(this.#slots, this.#bounds);
-      if (surplus === 0 && lack === 0) return;
-      this.#search(lack > surplus);
-      const end = this.#nearestEnd(surplus > lack);
-      if (end === -1 || this.#distance[end]! > maxCost) return;
-      this.#shift(end);
+    const { slots, bounds } = this.#net;
+    for (let first = imbalance(slots, bounds); first.surplus > 0 || first.lack > 0; first = imbalance(slots, bounds)) {
+      this.#search(first.lack > first.surplus);
+      const cost = this.#cheapestEnd(first.surplus > first.lack);
+      if (cost === undefined || cost > maxCost) return;
+      this.#carryAll(cost);
     }
   }
 
   #search(hubGives: boolean): void {
-    const slots = this.#slots;
     this.#distance.fill(unreached);
-    this.#previous.fill(-1);
     this.#head = 0;
     this.#tail = 0;
-    if (hubGives) this.#relax(this.#hub, 0, -1);
-    for (let node = 0; node < slots.nodes; node++) {
-      if (slots.load[node]! > this.#bounds.hi[node]!) this.#relax(node, 0, -1);
-    }
-    for (let partition = 0; partition < slots.partitions; partition++) {
-      if (slots.vacancy(partition) !== -1) this.#relax(this.#partitionBase + partition, 0, -1);
-    }
+    for (const source of this.#sources(hubGives)) this.#relax(source, 0);
     while (this.#head !== this.#tail) {
       const vertex = this.#queue[this.#head]!;
       this.#head = (this.#head + 1) % this.#queue.length;
       this.#queued[vertex] = 0;
-      this.#expand(vertex, this.#distance[vertex]!);
+      const distance = this.#distance[vertex]! + 1;
+      this.#net.arcs(vertex, (next, cost) => this.#relax(next, distance + cost * moveCost));
     }
   }
 
-  #relax(vertex: number, distance: number, from: number): void {
-    if (distance >= this.#distance[vertex]!) return;
+  #sources(hubGives: boolean): number[] {
+    const { slots, bounds, hub } = this.#net;
+    const sources = hubGives ? [hub] : [];
+    for (let node = 0; node < slots.nodes; node++) {
+      if (slots.load[node]! > bounds.hi[node]!) sources.push(node);
+    }
+    for (let partition = 0; partition < slots.partitions && slots.vacancies > 0; partition++) {
+      if (slots.vacancy(partition) !== -1) sources.push(this.#net.partitionVertex(partition));
+    }
+    return sources;
+  }
+
+  #relax(vertex: number, distance: number): false {
+    if (distance >= this.#distance[vertex]!) return false;
     this.#distance[vertex] = distance;
-    this.#previous[vertex] = from;
-    if (this.#queued[vertex] === 1) return;
-    this.#queued[vertex] = 1;
-    this.#queue[this.#tail] = vertex;
-    this.#tail = (this.#tail + 1) % this.#queue.length;
+    if (this.#queued[vertex] === 0) {
+      this.#queued[vertex] = 1;
+      this.#queue[this.#tail] = vertex;
+      this.#tail = (this.#tail + 1) % this.#queue.length;
+    }
+    return false;
   }
 
-  #expand(vertex: number, distance: number): void {
-    if (vertex === this.#hub) this.#expandHub(distance);
-    else if (vertex >= this.#zoneBase) this.#expandZone(vertex, distance);
-    else if (vertex >= this.#partitionBase) this.#expandPartition(vertex, distance);
-    else this.#expandNode(vertex, distance);
+  /** Moves that the vertex's shortest path costs; distances are moves x moveCost + arcs, and arcs are far fewer than half of that. */
+  #movesTo(vertex: number): number {
+    return Math.floor(this.#distance[vertex]! / moveCost);
   }
 
-  #expandHub(distance: number): void {
-    for (let node = 0; node < this.#slots.nodes; node++) {
-      if (this.#slots.load[node]! > this.#bounds.lo[node]!) this.#relax(node, distance, this.#hub);
+  #isEnd(vertex: number, hubTakes: boolean): boolean {
+    if (vertex === this.#net.hub) return hubTakes;
+    return this.#net.isNode(vertex) && this.#net.slots.load[vertex]! < this.#net.bounds.lo[vertex]!;
+  }
+
+  #cheapestEnd(hubTakes: boolean): number | undefined {
+    let cheapest = hubTakes ? this.#distance[this.#net.hub]! : unreached;
+    for (let node = 0; node < this.#net.slots.nodes; node++) {
+      if (this.#isEnd(node, false)) cheapest = Math.min(cheapest, this.#distance[node]!);
+    }
+    return cheapest === unreached ? undefined : Math.floor(cheapest / moveCost);
+  }
+
+  /** Carries replicas along paths of this cost until none is found by the distances of the last search. */
+  #carryAll(cost: number): void {
+    const { slots, bounds } = this.#net;
+    this.#dead.fill(0);
+    let { surplus, lack } = imbalance(slots, bounds);
+    for (const source of this.#sources(lack > surplus)) {
+      while (this.#distance[source] === 0 && this.#isSource(source, lack > surplus)) {
+        const path = this.#pathFrom(source, cost, surplus > lack);
+        if (path === undefined) break;
+        this.#carry(path);
+        ({ surplus, lack } = imbalance(slots, bounds));
+      }
     }
   }
 
-  #expandPartition(vertex: number, distance: number): void {
-    const partition = vertex - this.#partitionBase;
-    const zones = this.#slots.feasible.zones;
-    for (let zone = 0; zone < zones; zone++) {
-      if (this.#slots.hasZoneRoom(partition, zone))
-        this.#relax(this.#zoneBase + partition * zones + zone, distance, vertex);
-    }
+  #isSource(vertex: number, hubGives: boolean): boolean {
+    const { slots, bounds, hub } = this.#net;
+    if (vertex === hub) return hubGives;
+    if (this.#net.isNode(vertex)) return slots.load[vertex]! > bounds.hi[vertex]!;
+    return slots.vacancy(vertex - slots.nodes) !== -1;
   }
 
-  #expandZone(vertex: number, distance: number): void {
-    const zones = this.#slots.feasible.zones;
-    const partition = Math.floor((vertex - this.#zoneBase) / zones);
-    const zone = (vertex - this.#zoneBase) % zones;
-    for (const node of this.#nodesOfZone[zone]!) {
-      if (this.#slots.holds(partition, node)) continue;
-      this.#relax(node, distance + (this.#slots.isOriginal(partition, node) ? 0 : 1), vertex);
-    }
-    if (this.#slots.zoneCount(partition, zone) > 0) this.#relax(this.#partitionBase + partition, distance, vertex);
+  /** A path to an end over arcs that lie on shortest paths, its end first; vertices that lead nowhere are not tried again. */
+  #pathFrom(vertex: number, cost: number, hubTakes: boolean): number[] | undefined {
+    if (this.#isEnd(vertex, hubTakes) && this.#movesTo(vertex) === cost) return [vertex];
+    const distance = this.#distance[vertex]! + 1;
+    let path: number[] | undefined;
+    this.#net.arcs(vertex, (next, moves) => {
+      if (this.#dead[next] === 1 || this.#distance[next] !== distance + moves * moveCost) return false;
+      path = this.#pathFrom(next, cost, hubTakes);
+      return path !== undefined;
+    });
+    if (path === undefined) this.#dead[vertex] = 1;
+    else path.push(vertex);
+    return path;
   }
 
-  #expandNode(node: number, distance: number): void {
-    const slots = this.#slots;
-    if (slots.load[node]! < this.#bounds.hi[node]!) this.#relax(this.#hub, distance, node);
-    const { zones, zoneOf } = slots.feasible;
-    for (let partition = 0; partition < slots.partitions; partition++) {
-      if (!slots.holds(partition, node)) continue;
-      const cost = slots.isOriginal(partition, node) ? 0 : -1;
-      this.#relax(this.#zoneBase + partition * zones + zoneOf[node]!, distance + cost, node);
-    }
-  }
-
-  #nearestEnd(hubTakes: boolean): number {
-    let best = hubTakes && this.#distance[this.#hub]! < unreached ? this.#hub : -1;
-    for (let node = 0; node < this.#slots.nodes; node++) {
-      if (this.#slots.load[node]! >= this.#bounds.lo[node]! || this.#distance[node]! >= unreached) continue;
-      if (best === -1 || this.#distance[node]! < this.#distance[best]!) best = node;
-    }
-    return best;
-  }
-
-  /** Carries one replica along the path found: first all that leave, then all that come, so that each row keeps a vacancy for them. */
-  #shift(end: number): void {
-    const slots = this.#slots;
+  /** Carries one replica along the path: first all that leave, then all that come, so that each row has a vacancy for them. */
+  #carry(path: readonly number[]): void {
+    const { slots } = this.#net;
     const arrivals: { partition: number; node: number }[] = [];
-    const zones = slots.feasible.zones;
-    const partitionAt = (zoneVertex: number) => Math.floor((zoneVertex - this.#zoneBase) / zones);
-    const isZone = (vertex: number) => vertex >= this.#zoneBase && vertex < this.#hub;
-    for (let to = end, from = this.#previous[end]!; from !== -1; to = from, from = this.#previous[from]!) {
-      if (isZone(from) && to < slots.nodes) arrivals.push({ partition: partitionAt(from), node: to });
-      if (from < slots.nodes && isZone(to)) slots.take(partitionAt(to), slots.replicaOf(partitionAt(to), from));
+    for (let i = 0; i + 1 < path.length; i++) {
+      const [to, from] = [path[i]!, path[i + 1]!];
+      const arriving = this.#net.partitionOfZone(from);
+      const leaving = this.#net.partitionOfZone(to);
+      if (arriving !== -1 && this.#net.isNode(to)) arrivals.push({ partition: arriving, node: to });
+      if (leaving !== -1 && this.#net.isNode(from)) slots.take(leaving, slots.replicaOf(leaving, from));
     }
     for (const { partition, node } of arrivals) slots.put(partition, slots.vacancy(partition), node);
   }

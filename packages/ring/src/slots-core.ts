@@ -22,6 +22,8 @@ export class Slots {
   readonly load: Int32Array;
   /** Slots of a node by replica: `columnLoad[node * replicas + replica]`. */
   readonly columnLoad: Int32Array;
+  /** Slots that nobody holds. */
+  vacancies: number;
   readonly seeds: readonly number[];
   readonly #held: Uint8Array;
   readonly #original: Uint8Array;
@@ -34,6 +36,7 @@ export class Slots {
     this.nodes = seeds.length;
     this.replicas = feasible.replicas;
     this.rows = new Uint16Array(partitions * this.replicas).fill(vacant);
+    this.vacancies = this.rows.length;
     this.load = new Int32Array(this.nodes);
     this.columnLoad = new Int32Array(this.nodes * this.replicas);
     this.#held = new Uint8Array(partitions * this.nodes);
@@ -83,6 +86,7 @@ export class Slots {
     this.#held[partition * this.nodes + node] = 1;
     this.#zoneCount[partition * this.feasible.zones + this.feasible.zoneOf[node]!]!++;
     this.load[node]!++;
+    this.vacancies--;
     this.columnLoad[node * this.replicas + replica]!++;
   }
 
@@ -93,6 +97,7 @@ export class Slots {
     this.#held[partition * this.nodes + node] = 0;
     this.#zoneCount[partition * this.feasible.zones + this.feasible.zoneOf[node]!]!--;
     this.load[node]!--;
+    this.vacancies++;
     this.columnLoad[node * this.replicas + replica]!--;
     return node;
   }
