@@ -1,6 +1,6 @@
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidNatsOptionError, NatsPortTakenError, NatsStartTimeoutError } from './errors.ts';
+import { freePorts } from './free-ports.ts';
 import { greeting, type NatsServer, type NatsServerOptions, startNatsServer } from './server.ts';
 
 export type NatsClusterOptions = Omit<
@@ -102,12 +102,12 @@ async function startOnce(count: number, options: NatsClusterOptions): Promise<Na
 }
 
 async function routesUp(servers: readonly NatsServer[], jetstream: boolean): Promise<void> {
-  const deadline = performance.now() + READY_TIMEOUT_MS;
+  const late = AbortSignal.timeout(READY_TIMEOUT_MS);
   for (;;) {
     const running = await runningOf(servers);
     const states = await Promise.all(running.map((server) => sees(server, running.length, jetstream)));
     if (states.every(Boolean)) return;
-    if (performance.now() > deadline) {
+    if (late.aborted) {
       const waiting = running.filter((_, index) => !states[index]).map((server) => server.url);
       throw new NatsStartTimeoutError(`the NATS cluster (${waiting.join(', ')})`, READY_TIMEOUT_MS, '');
     }
@@ -134,24 +134,4 @@ async function sees(server: NatsServer, count: number, jetstream: boolean): Prom
     },
     () => false,
   );
-}
-
-/** Ports that are free now: all are held at the same time, so that they differ, then let go. */
-async function freePorts(count: number): Promise<number[]> {
-  const holders = await Promise.all(
-    Array.from({ length: count }, () => {
-      const holder = createServer();
-      return new Promise<typeof holder>((resolve, reject) => {
-        holder.once('error', reject);
-        holder.listen(0, HOST, () => resolve(holder));
-      });
-    }),
-  );
-  const ports = holders.map((holder) => {
-    const address = holder.address();
-    if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port');
-    return address.port;
-  });
-  await Promise.all(holders.map((holder) => new Promise((resolve) => holder.close(resolve))));
-  return ports;
 }

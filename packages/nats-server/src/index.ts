@@ -17,5 +17,6 @@ export {
   NatsStartTimeoutError,
 } from './errors.ts';
 export { findNatsServer, requireNatsServer } from './find.ts';
+export { freePorts } from './free-ports.ts';
 export { type Exit, logTail, type OwnedProcess, type OwnedProcessOptions, ownProcess } from './owned-process.ts';
 export { type NatsServer, type NatsServerOptions, startNatsServer } from './server.ts';

@@ -152,13 +152,13 @@ async function awaitReady(
   logFile: string,
 ): Promise<Ports> {
   const timeoutMs = options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS;
-  const deadline = performance.now() + timeoutMs;
+  const late = AbortSignal.timeout(timeoutMs);
   const host = reachableHost(options.host ?? DEFAULT_HOST);
   for (;;) {
     if (owned.exit !== undefined) throw refusal(owned.exit, logFile, options.port ?? 0);
     const ports = await readPorts(runDir);
     if (ports !== undefined && (await greeting(host, ports.client)) !== undefined) return ports;
-    if (performance.now() > deadline) {
+    if (late.aborted) {
       throw new NatsStartTimeoutError('nats-server', timeoutMs, lastTellingLine(logTail(logFile)));
     }
     await sleep(POLL_MS);
