@@ -2,8 +2,8 @@ import type { BucketSettings, MembershipRecord, Ring } from '@ringfort/ring';
 import type { PeerStatus } from './contract.ts';
 
 /**
- * `joining`: no complete founding that names this node is known yet. `member`: serves. `refused`: the cluster knows this id with another
- * store (`STORE_REPLACED`) or does not know it (`NOT_A_MEMBER`). `left`: closed.
+ * `joining`: no complete founding is known yet, or one that does not name this node (`NOT_A_MEMBER`: an operator must add it). `member`:
+ * serves. `refused`: the cluster knows this id with another store (`STORE_REPLACED`). `left`: closed.
  */
 export type MembershipState = 'joining' | 'member' | 'refused' | 'leaving' | 'left';
 
@@ -19,6 +19,8 @@ export type MembershipEvent =
 export interface Membership {
   readonly self: string;
   readonly state: MembershipState;
+  /** Why it is not (yet) a member: `ASKING_SEEDS`, `FOUNDING_INCOMPLETE`, `NOT_A_MEMBER`, `STORE_REPLACED`; absent for a member. */
+  readonly reason?: string | undefined;
   /** The ring as of now; the same object until the history changes. */
   readonly ring: Ring;
   /** Whether requests should be sent to the node: up, or never heard of as down. Always true for `self`. */

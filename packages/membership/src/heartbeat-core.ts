@@ -1,0 +1,26 @@
+import type { z } from 'zod';
+import type { heartbeatSchema } from './contract.ts';
+
+export type Heartbeat = z.infer<typeof heartbeatSchema>;
+
+/** Whether `a` is a later sign of life than `b`. */
+export function isNewer(a: Heartbeat, b: Heartbeat | undefined): boolean {
+  if (b === undefined) return true;
+  return a.incarnation > b.incarnation || (a.incarnation === b.incarnation && a.beat > b.beat);
+}
+
+/** The entries of `heard` that are later than what is known: these nodes have lived since. */
+export function advances(
+  known: ReadonlyMap<string, Heartbeat>,
+  heard: Readonly<Record<string, Heartbeat>>,
+): [string, Heartbeat][] {
+  return Object.entries(heard).filter(([node, beat]) => isNewer(beat, known.get(node)));
+}
+
+/**
+ * This node's own incarnation, given what others tell of it: when they know a higher one (its clock was set back between two starts), it
+ * goes past that, so that its beats count as news again (SWIM, section 4.2: only the node itself raises its incarnation).
+ */
+export function refute(incarnation: number, rumour: Heartbeat | undefined): number {
+  return rumour !== undefined && rumour.incarnation > incarnation ? rumour.incarnation + 1 : incarnation;
+}
