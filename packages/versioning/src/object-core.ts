@@ -64,7 +64,7 @@ function higherSibling(a: Sibling | undefined, b: Sibling | undefined): Sibling 
 /**
  * What two replicas know together: a sibling stays if both hold it, or if the other's clock does not know it. Of two stamped siblings
  * the higher stays *whatever the clocks say*: since a writer's stamp exceeds all it has seen, the order of stamps contains that of
- * causality, and comparing by it alone is what keeps the merge associative. Answers `a` or `b` itself when the other adds nothing.
+ * causality, and comparing by it alone stays associative (and never drops both) even where a writer broke that rule. Answers `a` or `b` itself when the other adds nothing.
  */
 export function mergeObjects(a: VersionedObject, b: VersionedObject): VersionedObject {
   if (a === b) return a;
