@@ -1,8 +1,8 @@
-import { createActor } from 'xstate';
 import { Batcher } from './batcher.ts';
 import { packBody } from './body-codec.ts';
+import { checked, checkU32 } from './checks.ts';
 import type { Clock, Random } from './clock.ts';
-import { connectionMachine } from './connection-machine.ts';
+import { Connection } from './connection.ts';
 import { addressSchema, clusterNameSchema, identitySchema, PROTOCOL_VERSION } from './contract.ts';
 import { DeadlineWheel } from './deadline-wheel.ts';
 import {
@@ -11,12 +11,11 @@ import {
   BusError,
   DeadlineExceededError,
   DisconnectedError,
-  InvalidArgumentError,
   MessageTooLargeError,
   OverloadedError,
   RemoteError,
 } from './errors.ts';
-import { isU32, MessageKind } from './frame-core.ts';
+import { MessageKind } from './frame-core.ts';
 import { Intake } from './intake.ts';
 import {
   type BusLimits,
@@ -62,6 +61,8 @@ export interface BusOptions {
 /** A bus, and what it counted. */
 export interface CountedBus extends Bus {
   stats(): BusStats;
+  /** Resolves when the network knows every subscription made so far. Rejects when not connected. */
+  flush(): Promise<void>;
 }
 
 /**
@@ -84,14 +85,12 @@ class TransportBus implements CountedBus {
   readonly #batcher: Batcher;
   readonly #server: Server;
   readonly #intake: Intake;
-  readonly #listeners = new Set<(status: BusStatus) => void>();
-  readonly #connection;
-  #status: BusStatus = 'connecting';
+  readonly #connection: Connection;
   #closing: Promise<void> | undefined;
 
   constructor(transport: Transport, options: BusOptions) {
-    this.self = check(identitySchema, options.self);
-    const prefix = `ringfort.${check(clusterNameSchema, options.cluster)}.`;
+    this.self = checked(identitySchema, options.self);
+    const prefix = `ringfort.${checked(clusterNameSchema, options.cluster)}.`;
     this.#transport = transport;
     this.#clock = options.clock ?? systemClock;
     this.#limits = { ...defaultLimits, ...options.limits };
@@ -130,17 +129,21 @@ class TransportBus implements CountedBus {
       counters: this.#counters,
     });
     transport.subscribe(`${prefix}${this.self}.replies.*`, undefined, (message) => replies.onMessage(message));
-    this.#connection = this.#startConnection();
+    this.#connection = new Connection({
+      ...common,
+      mux: this.#mux,
+      batcher: this.#batcher,
+      self: this.self,
+      onError,
+    });
   }
 
   get status(): BusStatus {
-    return this.#status;
+    return this.#connection.status;
   }
 
   onStatus(listener: (status: BusStatus) => void): Subscription {
-    const call = (status: BusStatus) => listener(status);
-    this.#listeners.add(call);
-    return { unsubscribe: () => this.#listeners.delete(call) };
+    return this.#connection.onStatus(listener);
   }
 
   stats(): BusStats {
@@ -153,18 +156,25 @@ class TransportBus implements CountedBus {
     };
   }
 
+  async flush(): Promise<void> {
+    if (this.#connection.status !== 'connected') throw new DisconnectedError(this.self);
+    this.#batcher.flush();
+    await this.#transport.flush();
+  }
+
   publish<Q>(to: Address, contract: Contract<Q, unknown>, body: Q, options?: SendOptions): void {
-    if (this.#status === 'closed' || this.#status === 'draining') throw new BusClosedError(this.self);
+    if (this.#connection.ending) throw new BusClosedError(this.self);
     const barrier = options?.barrier ?? 0;
     checkU32(barrier, 'barrier');
-    if (this.#server.hears(to)) {
+    const heard = this.#server.hears(to);
+    if (heard !== 'no') {
       this.#counters.local++;
       const inbound = this.#localInbound(barrier, 0);
       queueMicrotask(() => this.#server.hearLocal(to, contract.verb, body, inbound));
     }
-    if (to.startsWith(`${this.self}.`)) return;
+    if (heard === 'alone' || to.startsWith(`${this.self}.`)) return;
     const packed = this.#pack(to, contract, body);
-    if (this.#status !== 'connected') {
+    if (this.#connection.status !== 'connected') {
       this.#counters.dropped++;
       return;
     }
@@ -197,7 +207,7 @@ class TransportBus implements CountedBus {
   ): Subscription {
     this.#checkServing(address, contract as Contract);
     const served = { contract: contract as Contract, handler: handler as Handler<unknown, unknown> };
-    return this.#server.serve(address, options?.queue, served);
+    return this.#server.stations.serve(address, options?.queue, served);
   }
 
   listen<Q>(
@@ -206,7 +216,11 @@ class TransportBus implements CountedBus {
     listener: (body: Q, inbound: Inbound) => void,
   ): Subscription {
     this.#checkServing(address, contract as Contract);
-    return this.#server.listen(address, contract as Contract, listener as (body: unknown, inbound: Inbound) => void);
+    return this.#server.stations.listen(
+      address,
+      contract as Contract,
+      listener as (body: unknown, inbound: Inbound) => void,
+    );
   }
 
   close(): Promise<void> {
@@ -216,7 +230,7 @@ class TransportBus implements CountedBus {
 
   #call(to: Address, contract: Contract, body: unknown, options: RequestOptions, done: Callback<unknown>): void {
     const { timeoutMs, barrier = 0, signal } = options;
-    if (this.#status === 'closed' || this.#status === 'draining') throw new BusClosedError(this.self);
+    if (this.#connection.ending) throw new BusClosedError(this.self);
     if (signal?.aborted) throw new AbortedError(to, contract.verb, signal.reason);
     if (!(timeoutMs > 0)) throw new DeadlineExceededError(to, contract.verb, timeoutMs);
     const timeout = Math.ceil(timeoutMs);
@@ -224,18 +238,18 @@ class TransportBus implements CountedBus {
     checkU32(barrier, 'barrier');
     const deadlineMs = this.#clock.monotonicMs() + timeoutMs;
     if (this.#server.answers(to)) {
-      const pending = this.#mux.add(to, contract, timeoutMs, deadlineMs, done);
+      const pending = this.#mux.add(to, contract, timeoutMs, deadlineMs, done, false);
       if (signal !== undefined) this.#mux.watch(pending, signal);
       this.#callLocal(pending, body, this.#localInbound(barrier, timeout));
       return;
     }
-    if (this.#status !== 'connected') throw new DisconnectedError(to);
+    if (this.#connection.status !== 'connected') throw new DisconnectedError(to);
     if (this.#batcher.bytes + this.#transport.bufferedBytes > this.#limits.maxBufferedBytes) {
       throw new OverloadedError('bytes waiting for the network', this.#limits.maxBufferedBytes);
     }
     const lane = this.#lane(to);
     const packed = this.#pack(to, contract, body);
-    const pending = this.#mux.add(to, contract, timeoutMs, deadlineMs, done);
+    const pending = this.#mux.add(to, contract, timeoutMs, deadlineMs, done, true);
     if (signal !== undefined) this.#mux.watch(pending, signal);
     this.#batcher.add(lane, MessageKind.request, pending.id, contract.verb, barrier, timeout, packed);
   }
@@ -253,7 +267,7 @@ class TransportBus implements CountedBus {
   }
 
   #lane(to: Address) {
-    return this.#batcher.knownLane(to) ?? this.#batcher.laneTo(check(addressSchema, to));
+    return this.#batcher.knownLane(to) ?? this.#batcher.laneTo(checked(addressSchema, to));
   }
 
   #localInbound(barrier: number, timeoutMs: number): Inbound {
@@ -276,58 +290,20 @@ class TransportBus implements CountedBus {
   }
 
   #checkServing(address: Address, contract: Contract): void {
-    if (this.#status === 'closed' || this.#status === 'draining') throw new BusClosedError(this.self);
-    check(addressSchema, address);
+    if (this.#connection.ending) throw new BusClosedError(this.self);
+    checked(addressSchema, address);
     checkVerb(contract);
   }
 
   #onSendFailed(error: unknown, address: string | undefined): void {
     this.#counters.dropped++;
     this.#onError(error, `sending to ${address ?? 'a peer'}`);
-    if (address !== undefined) this.#mux.failAll((to) => new DisconnectedError(to, { cause: error }), address);
-  }
-
-  #startConnection() {
-    const actor = createActor(
-      connectionMachine.provide({
-        actions: {
-          failPendingAsDisconnected: () => this.#mux.failAll((to) => new DisconnectedError(to)),
-          failPendingAsClosed: () => this.#mux.failAll(() => new BusClosedError(this.self)),
-          dropUnsent: () => this.#dropUnsent(),
-        },
-      }),
-    );
-    actor.subscribe({
-      next: (snapshot) => this.#onConnectionState(snapshot.value),
-      error: (error) => this.#onError(error, 'connection machine'),
-    });
-    actor.start();
-    this.#transport.onError((error) => this.#onError(error, 'connection'));
-    this.#transport.onStatus((status) => {
-      if (status !== 'connecting') actor.send({ type: `transport.${status}` });
-    });
-    if (this.#transport.status === 'connected') actor.send({ type: 'transport.connected' });
-    return actor;
-  }
-
-  #dropUnsent(): void {
-    this.#counters.dropped += this.#batcher.drop();
-  }
-
-  #onConnectionState(status: BusStatus): void {
-    if (status === this.#status) return;
-    this.#status = status;
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(status);
-      } catch (error) {
-        this.#onError(error, 'status listener');
-      }
-    }
+    if (address === undefined) return;
+    this.#mux.failAll(() => new DisconnectedError(address, { cause: error }), { address, remote: true });
   }
 
   async #close(): Promise<void> {
-    this.#connection.send({ type: 'close.start' });
+    this.#connection.startClosing();
     let timer: unknown;
     const patience = new Promise<void>((resolve) => {
       timer = this.#clock.setTimeout(resolve, this.#limits.closeTimeoutMs);
@@ -340,22 +316,9 @@ class TransportBus implements CountedBus {
   }
 
   async #finishServing(): Promise<void> {
-    await this.#server.stopAccepting();
+    await this.#server.stations.drain();
     await this.#server.whenIdle();
   }
-}
-
-function check(
-  schema: { safeParse(value: unknown): { success: boolean; error?: { issues: { message: string }[] } } },
-  value: string,
-): string {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return value;
-  throw new InvalidArgumentError(`${JSON.stringify(value)}: ${parsed.error?.issues[0]?.message}`);
-}
-
-function checkU32(value: number, what: string): void {
-  if (!isU32(value)) throw new InvalidArgumentError(`${what} is a whole number from 0 to 2^32 - 1, not ${value}`);
 }
 
 /** What an unheard failure ends in, when nobody asked to be told. */

@@ -144,12 +144,11 @@ export class ConnectFailedError extends BusError {
 /** The server refuses this connection a subject. */
 export class NotPermittedError extends BusError {
   readonly code = 'NOT_PERMITTED';
+  readonly subject: string;
   constructor(subject: string, operation: string, options?: ErrorOptions) {
-    super(
-      `the NATS server does not permit ${operation} on ${subject}: check the account's permissions`,
-      { subject, operation },
-      options,
-    );
+    const message = `the NATS server does not permit ${operation} on ${subject}: check the account's permissions`;
+    super(message, { subject, operation }, options);
+    this.subject = subject;
   }
 }
 

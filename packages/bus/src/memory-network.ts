@@ -203,6 +203,8 @@ class MemoryTransport implements Transport {
     return { unsubscribe, drain };
   }
 
+  async flush(): Promise<void> {}
+
   async close(): Promise<void> {
     for (const member of this.#members) this.#network.leave(member);
     this.#members.clear();

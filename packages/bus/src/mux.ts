@@ -11,11 +11,21 @@ export class Pending extends Deadline {
   readonly address: string;
   readonly contract: Contract;
   readonly timeoutMs: number;
+  /** Whether it was sent over the network. */
+  readonly remote: boolean;
   done: Callback<unknown> | undefined;
   signal: AbortSignal | undefined = undefined;
   onAbort: (() => void) | undefined = undefined;
 
-  constructor(mux: Mux, id: number, address: string, contract: Contract, timeoutMs: number, done: Callback<unknown>) {
+  constructor(
+    mux: Mux,
+    id: number,
+    address: string,
+    contract: Contract,
+    timeoutMs: number,
+    done: Callback<unknown>,
+    remote: boolean,
+  ) {
     super();
     this.mux = mux;
     this.id = id;
@@ -23,6 +33,7 @@ export class Pending extends Deadline {
     this.contract = contract;
     this.timeoutMs = timeoutMs;
     this.done = done;
+    this.remote = remote;
   }
 
   override expire(): void {
@@ -56,13 +67,20 @@ export class Mux {
   }
 
   /** Takes a request in. @throws OverloadedError */
-  add(address: string, contract: Contract, timeoutMs: number, deadlineMs: number, done: Callback<unknown>): Pending {
+  add(
+    address: string,
+    contract: Contract,
+    timeoutMs: number,
+    deadlineMs: number,
+    done: Callback<unknown>,
+    remote: boolean,
+  ): Pending {
     if (this.#pending.size >= this.#maxPending) throw new OverloadedError('requests in flight', this.#maxPending);
     let id = this.#lastId;
     do id = id === MAX_ID ? 1 : id + 1;
     while (this.#pending.has(id));
     this.#lastId = id;
-    const pending = new Pending(this, id, address, contract, timeoutMs, done);
+    const pending = new Pending(this, id, address, contract, timeoutMs, done, remote);
     this.#pending.set(id, pending);
     this.#wheel.set(pending, deadlineMs);
     return pending;
@@ -88,10 +106,12 @@ export class Mux {
     this.#end(pending, error, undefined);
   }
 
-  /** Ends every request, or every one to `address`. Requests that callbacks make meanwhile are not touched. */
-  failAll(errorFor: (address: string) => BusFailure, address?: string): void {
+  /** Ends every request, or those to `address`, or those sent over the network. Requests that callbacks make meanwhile are not touched. */
+  failAll(errorFor: (pending: Pending) => BusFailure, only: { address?: string; remote?: true } = {}): void {
     for (const pending of [...this.#pending.values()]) {
-      if (address === undefined || pending.address === address) this.fail(pending, errorFor(pending.address));
+      if (only.address !== undefined && pending.address !== only.address) continue;
+      if (only.remote === true && !pending.remote) continue;
+      this.fail(pending, errorFor(pending));
     }
   }
 

@@ -3,6 +3,7 @@ import {
   type Msg,
   type NatsConnection,
   type NodeConnectionOptions,
+  PermissionViolationError,
   type Subscription,
 } from '@nats-io/transport-node';
 import type { Clock } from './clock.ts';
@@ -131,6 +132,11 @@ export class NatsTransport implements Transport {
     };
   }
 
+  async flush(): Promise<void> {
+    if (this.#connection === undefined) throw new DisconnectedError('the server');
+    await this.#connection.flush();
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -185,7 +191,7 @@ export class NatsTransport implements Transport {
     for await (const status of connection.status()) {
       if (status.type === 'disconnect') this.#onDisconnected();
       else if (status.type === 'reconnect') this.#setStatus('connected');
-      else if (status.type === 'error') this.#tell(status.error);
+      else if (status.type === 'error') this.#tell(asBusError(status.error));
     }
     if (this.#closing === undefined) {
       const reason = await connection.closed();
@@ -208,4 +214,10 @@ export class NatsTransport implements Transport {
   #tell(error: Error): void {
     for (const listener of this.#errorListeners) listener(error);
   }
+}
+
+/** A refused publish as the bus names it; refused subscriptions are told by their callbacks. */
+function asBusError(error: Error): Error {
+  const refused = error instanceof PermissionViolationError && error.operation === 'publish';
+  return refused ? new NotPermittedError(error.subject, 'publishing', { cause: error }) : error;
 }

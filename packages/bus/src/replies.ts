@@ -24,7 +24,7 @@ export class Replies {
   onMessage(message: TransportMessage): void {
     if (message.noResponders) {
       const address = this.#addressOf(message.subject);
-      if (address !== undefined) this.#mux.failAll((to) => new NoRespondersError(to), address);
+      if (address !== undefined) this.#mux.failAll(() => new NoRespondersError(address), { address, remote: true });
       return;
     }
     const frame = this.#intake.receive(message, false);
@@ -63,7 +63,7 @@ export class Replies {
       // An error that names no request is about all that was asked of the address.
       const address = pending === undefined ? this.#addressOf(message.subject) : undefined;
       if (pending !== undefined) this.#mux.fail(pending, new RemoteError(error));
-      else if (address !== undefined) this.#mux.failAll(() => new RemoteError(error), address);
+      else if (address !== undefined) this.#mux.failAll(() => new RemoteError(error), { address, remote: true });
     } catch (error) {
       this.#onUnreadable(pending, error);
     }

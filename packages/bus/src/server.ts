@@ -1,7 +1,6 @@
 import type { Batcher } from './batcher.ts';
 import { issuesOf, packBody, packError, toWireError, unpackBody, wireErrorOf } from './body-codec.ts';
 import {
-  AlreadyServedError,
   DeadlineExceededError,
   InternalError,
   InvalidMessageError,
@@ -12,15 +11,9 @@ import {
 import { encodeVerb, type FrameHeader, type FrameMessage, MessageKind } from './frame-core.ts';
 import type { Intake, ReceivedFrame } from './intake.ts';
 import { type BusLimits, type Counters, MESSAGE_OVERHEAD_BYTES } from './limits.ts';
-import type { Contract, Handler, Inbound, Subscription, WireError } from './port.ts';
-import type { Transport, TransportMessage, TransportSubscription } from './transport.ts';
-
-type Listener = (body: unknown, inbound: Inbound) => unknown;
-
-interface Served {
-  readonly contract: Contract;
-  readonly handler: Handler<unknown, unknown>;
-}
+import type { Contract, Inbound, WireError } from './port.ts';
+import { type Served, type Station, Stations } from './stations.ts';
+import type { Transport, TransportMessage } from './transport.ts';
 
 /** Where the outcome of a handler goes. */
 export interface Answer {
@@ -49,19 +42,6 @@ class RemoteAnswer implements Answer {
   }
 }
 
-/** All that this bus serves and listens to under one address; one subscription. */
-class Station {
-  readonly address: string;
-  readonly queue: string | undefined;
-  readonly handlers = new Map<string, Served>();
-  readonly listeners = new Map<string, { contract: Contract; calls: Set<Listener> }>();
-  subscription: TransportSubscription | undefined;
-  constructor(address: string, queue: string | undefined) {
-    this.address = address;
-    this.queue = queue;
-  }
-}
-
 export interface ServerOptions {
   readonly transport: Transport;
   readonly batcher: Batcher;
@@ -74,84 +54,45 @@ export interface ServerOptions {
 /** The serving side of a bus: runs handlers and listeners, and answers. */
 export class Server {
   readonly #options: ServerOptions;
-  readonly #stations = new Map<string, Station>();
   #running = 0;
   #idleWaiters: (() => void)[] = [];
+  readonly stations: Stations;
   /** Set once, before the first subscription. */
   intake!: Intake;
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    const { transport, prefix } = options;
+    this.stations = new Stations(transport, prefix, (station, message) => this.#onMessage(station, message));
   }
 
   get running(): number {
     return this.#running;
   }
 
-  /** @throws AlreadyServedError */
-  serve(address: string, queue: string | undefined, served: Served): Subscription {
-    const station = this.#stationOf(address, queue);
-    const { verb } = served.contract;
-    if (station.handlers.has(verb))
-      throw new AlreadyServedError(address, `the verb ${verb} is already served by this bus`);
-    station.handlers.set(verb, served);
-    return {
-      unsubscribe: () => {
-        if (station.handlers.get(verb) === served) station.handlers.delete(verb);
-        this.#leaveIfEmpty(station);
-      },
-    };
-  }
-
-  listen(address: string, contract: Contract, listener: Listener): Subscription {
-    const known = this.#stations.get(address);
-    const station = known ?? this.#stationOf(address, undefined);
-    let entry = station.listeners.get(contract.verb);
-    if (entry === undefined) {
-      entry = { contract, calls: new Set() };
-      station.listeners.set(contract.verb, entry);
-    }
-    const { calls } = entry;
-    // A function of its own, so that the same listener may be added twice and removed once.
-    const call: Listener = (body, inbound) => listener(body, inbound);
-    calls.add(call);
-    return {
-      unsubscribe: () => {
-        calls.delete(call);
-        if (calls.size === 0 && station.listeners.get(contract.verb)?.calls === calls) {
-          station.listeners.delete(contract.verb);
-        }
-        this.#leaveIfEmpty(station);
-      },
-    };
-  }
-
   /** Whether requests to this address are answered by this very bus. */
   answers(address: string): boolean {
-    return (this.#stations.get(address)?.handlers.size ?? 0) > 0;
+    return (this.stations.get(address)?.handlers.size ?? 0) > 0;
   }
 
-  /** Whether this bus handles events of this address. */
-  hears(address: string): boolean {
-    return this.#stations.has(address);
+  /** Whether this bus has an ear at this address: as the only one of its queue group that is to hear, as one of many, or not at all. */
+  hears(address: string): 'alone' | 'too' | 'no' {
+    const station = this.stations.get(address);
+    if (station === undefined) return 'no';
+    return station.queue === undefined ? 'too' : 'alone';
   }
 
   /** A request of this very process. */
   runLocal(address: string, verb: string, body: unknown, inbound: Inbound, answer: Answer): void {
-    const served = this.#stations.get(address)?.handlers.get(verb);
+    const served = this.stations.get(address)?.handlers.get(verb);
     if (served === undefined) answer.fail(wireErrorOf(new UnknownVerbError(address, verb)));
     else this.#run(address, served, body, inbound, answer);
   }
 
   /** An event of this very process. */
   hearLocal(address: string, verb: string, body: unknown, inbound: Inbound): void {
-    const station = this.#stations.get(address);
+    const station = this.stations.get(address);
     if (station !== undefined) this.#hear(station, verb, body, inbound);
-  }
-
-  /** Stops new messages; resolves when those on their way were handed over. */
-  async stopAccepting(): Promise<void> {
-    await Promise.all([...this.#stations.values()].map((station) => station.subscription?.drain()));
   }
 
   /** Resolves when no handler runs. */
@@ -162,26 +103,6 @@ export class Server {
 
   answerError(header: FrameHeader, id: number, error: WireError): void {
     this.#send(header, MessageKind.error, id, packError(error));
-  }
-
-  #stationOf(address: string, queue: string | undefined): Station {
-    const known = this.#stations.get(address);
-    if (known !== undefined) {
-      if (known.queue === queue) return known;
-      throw new AlreadyServedError(address, 'one address is served either by one queue group or by none');
-    }
-    const station = new Station(address, queue);
-    this.#stations.set(address, station);
-    const { transport, prefix } = this.#options;
-    station.subscription = transport.subscribe(prefix + address, queue, (message) => this.#onMessage(station, message));
-    return station;
-  }
-
-  #leaveIfEmpty(station: Station): void {
-    if (station.handlers.size > 0 || station.listeners.size > 0) return;
-    if (this.#stations.get(station.address) !== station) return;
-    this.#stations.delete(station.address);
-    station.subscription?.unsubscribe();
   }
 
   #onMessage(station: Station, message: TransportMessage): void {

@@ -40,6 +40,8 @@ export interface Transport {
     queue: string | undefined,
     onMessage: (message: TransportMessage) => void,
   ): TransportSubscription;
+  /** Resolves when the network has taken every subscription and payload so far; rejects when the connection breaks first. */
+  flush(): Promise<void>;
   /** Hands everything published to the network, then leaves. Idempotent. */
   close(): Promise<void>;
 }
