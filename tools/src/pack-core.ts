@@ -2,7 +2,7 @@ import type { Manifest } from './workspace.ts';
 
 /** The code of the first ```ts block of a README, or undefined when it has none. */
 export function firstExample(readme: string): string | undefined {
-  return /^```ts[^\n]*\n([\s\S]*?)^```\s*$/m.exec(readme)?.[1];
+  return /^```ts(?:[ \t][^\n]*)?\n([\s\S]*?)^```\s*$/m.exec(readme)?.[1];
 }
 
 /** Files that every published package carries. */

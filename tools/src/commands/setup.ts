@@ -34,9 +34,9 @@ export async function setUp(root: string, tell: (line: string) => void): Promise
 
 /** LMDB's binary comes as an optional package of its own for each platform: tells by name when it is not there. */
 function checkNativeModules(root: string): void {
-  const require = createRequire(join(root, 'packages', 'storage', 'package.json'));
+  const load = createRequire(join(root, 'packages', 'storage', 'package.json'));
   try {
-    require('lmdb');
+    load('lmdb');
   } catch (cause) {
     const reason = (cause as Error).message.split('\n')[0];
     throw new ToolError(
