@@ -15,7 +15,7 @@ const exported = (exportName: string, machine: ExportedMachine['machine']): Expo
 
 test('a page shows states, transitions, guards, actions, delays and invocations', async () => {
   const page = machinePage(exported('deliveryMachine', deliveryMachine));
-  await expect(page).toMatchFileSnapshot('./fixtures/bus-delivery.md');
+  await expect(page).toMatchFileSnapshot('./fixtures/bus-delivery.golden');
 });
 
 test('a state called like a word of Mermaid gets another id and keeps its name', () => {
