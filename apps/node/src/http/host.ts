@@ -1,0 +1,25 @@
+import type { Random } from '@ringfort/bus';
+import type { Coordinator } from '@ringfort/coordinator';
+import type { Membership } from '@ringfort/membership';
+import type { Logger } from 'pino';
+import type { NodeLimits, TokenConfig } from '../config.ts';
+import type { NodeMetrics } from '../metrics.ts';
+
+/** What the routes ask of the node behind them. */
+export interface HttpHost {
+  readonly nodeId: string;
+  readonly cluster: string;
+  readonly limits: NodeLimits;
+  /** Default deadline of a request. */
+  readonly timeoutMs: number;
+  readonly tokens: readonly TokenConfig[];
+  readonly metrics: NodeMetrics;
+  readonly random: Random;
+  readonly log: Logger;
+  /** @throws {NotReadyError} while the node starts or stops */
+  coordinator(): Coordinator;
+  /** @throws {NotReadyError} while the node starts or stops */
+  membership(): Membership;
+  /** Why the node cannot serve now; undefined: it serves. */
+  unreadyReason(): string | undefined;
+}

@@ -1,0 +1,200 @@
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Clock } from '@ringfort/bus';
+import type { Coordinator } from '@ringfort/coordinator';
+import type { Store } from '@ringfort/storage';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { codeOf } from './http/problems.ts';
+
+export type Verb = 'get' | 'put' | 'delete' | 'keys' | 'replicas';
+
+/** What the gauges read when a scrape asks. */
+export interface MetricSources {
+  coordinator?: Coordinator | undefined;
+  store?: Store | undefined;
+}
+
+/** One node's metrics in its own registry, so that several nodes of a process do not mix. */
+export interface NodeMetrics {
+  /** Gauges read from here; filled as the node starts. */
+  readonly sources: MetricSources;
+  finished(verb: Verb, durationMs: number, error?: unknown): void;
+  siblingsSeen(count: number): void;
+  /** Prometheus text format. */
+  text(): Promise<string>;
+  readonly contentType: string;
+  close(): void;
+}
+
+const latencyBucketsSeconds = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.03, 0.06, 0.12, 0.3, 0.6, 1.2, 2.5];
+
+/** Makes the metrics of one node. `defaultMetrics`: those of the process too (memory, CPU, garbage collection). */
+export function createMetrics(nodeId: string, options: { defaultMetrics: boolean }): NodeMetrics {
+  const registry = new Registry();
+  registry.setDefaultLabels({ node: nodeId });
+  const registers = [registry];
+  const sources: MetricSources = {};
+  const requests = new Counter({
+    name: 'ringfort_requests_total',
+    help: 'Requests that ended, by verb',
+    labelNames: ['verb'],
+    registers,
+  });
+  const errors = new Counter({
+    name: 'ringfort_request_errors_total',
+    help: 'Requests that failed, by verb and error code',
+    labelNames: ['verb', 'code'],
+    registers,
+  });
+  const durations = new Histogram({
+    name: 'ringfort_request_duration_seconds',
+    help: 'Latency of requests, by verb',
+    labelNames: ['verb'],
+    buckets: latencyBucketsSeconds,
+    registers,
+  });
+  const siblings = new Histogram({
+    name: 'ringfort_siblings',
+    help: 'Live siblings that a get returned',
+    buckets: [0, 1, 2, 3, 4, 8, 16, 32, 64],
+    registers,
+  });
+  addCoordinatorMetrics(registers, sources);
+  addStoreMetrics(registers, sources);
+  const lag = addEventLoopLag(registers);
+  // Its own event-loop histograms would sample a second time what `addEventLoopLag` samples.
+  if (options.defaultMetrics) collectDefaultMetrics({ register: registry });
+
+  return {
+    sources,
+    finished(verb, durationMs, error) {
+      requests.inc({ verb });
+      durations.observe({ verb }, durationMs / 1000);
+      if (error !== undefined) errors.inc({ verb, code: codeOf(error) });
+    },
+    siblingsSeen: (count) => siblings.observe(count),
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+    close() {
+      lag.disable();
+      registry.clear();
+    },
+  };
+}
+
+function addCoordinatorMetrics(registers: Registry[], sources: MetricSources): void {
+  const stats = () => sources.coordinator?.stats();
+  new Gauge({
+    name: 'ringfort_requests_in_flight',
+    help: 'Requests under way',
+    registers,
+    collect() {
+      this.set(stats()?.inFlight ?? 0);
+    },
+  });
+  const counters = [
+    ['ringfort_read_repairs_total', 'Replicas brought up to date after a read', 'readRepairs'],
+    ['ringfort_hints_written_total', 'Writes taken by stand-ins', 'hintsWritten'],
+    ['ringfort_hints_delivered_total', 'Hints that their primary acknowledged', 'hintsDelivered'],
+    ['ringfort_requests_forwarded_total', 'Requests handed to a replica of their key', 'forwarded'],
+  ] as const;
+  for (const [name, help, field] of counters) {
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(stats()?.[field] ?? 0);
+      },
+    });
+  }
+}
+
+function addStoreMetrics(registers: Registry[], sources: MetricSources): void {
+  const labelNames = ['target'] as const;
+  new Gauge({
+    name: 'ringfort_hints_held',
+    help: 'Hints held, by the node they are owed to',
+    labelNames,
+    registers,
+    collect() {
+      this.reset();
+      for (const { target, count } of sources.store?.hintStats() ?? []) this.set({ target }, count);
+    },
+  });
+  new Gauge({
+    name: 'ringfort_hints_held_bytes',
+    help: 'Bytes of hints held, by the node they are owed to',
+    labelNames,
+    registers,
+    collect() {
+      this.reset();
+      for (const { target, bytes } of sources.store?.hintStats() ?? []) this.set({ target }, bytes);
+    },
+  });
+  new Gauge({
+    name: 'ringfort_records',
+    help: 'Records held as a primary',
+    registers,
+    collect() {
+      this.set(sources.store?.stats().records ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'ringfort_store_bytes',
+    help: 'Bytes of the store on disk',
+    registers,
+    collect() {
+      this.set(sources.store?.stats().bytesOnDisk ?? 0);
+    },
+  });
+}
+
+/** The lag of the event loop since the last scrape, in seconds: how late timers came. */
+function addEventLoopLag(registers: Registry[]): IntervalHistogram {
+  const resolutionMs = 20;
+  const lag = monitorEventLoopDelay({ resolution: resolutionMs });
+  lag.enable();
+  new Gauge({
+    name: 'ringfort_event_loop_lag_seconds',
+    help: 'How late timers came since the last scrape',
+    labelNames: ['quantile'],
+    registers,
+    collect() {
+      const seconds = (nanoseconds: number) => Math.max(0, nanoseconds / 1e9 - resolutionMs / 1000) || 0;
+      this.set({ quantile: '0.5' }, seconds(lag.percentile(50)));
+      this.set({ quantile: '0.99' }, seconds(lag.percentile(99)));
+      this.set({ quantile: '1' }, seconds(lag.max));
+      lag.reset();
+    },
+  });
+  return lag;
+}
+
+/** The same coordinator, each call of it counted and timed. */
+export function measured(coordinator: Coordinator, metrics: NodeMetrics, clock: Clock): Coordinator {
+  async function timed<Reply>(verb: Verb, call: () => Promise<Reply>): Promise<Reply> {
+    const startedMs = clock.monotonicMs();
+    try {
+      const reply = await call();
+      metrics.finished(verb, clock.monotonicMs() - startedMs);
+      return reply;
+    } catch (error) {
+      metrics.finished(verb, clock.monotonicMs() - startedMs, error);
+      throw error;
+    }
+  }
+  return {
+    async get(request, options) {
+      const reply = await timed('get', () => coordinator.get(request, options));
+      metrics.siblingsSeen(reply.siblings.length);
+      return reply;
+    },
+    put: (request, options) => timed('put', () => coordinator.put(request, options)),
+    delete: (request, options) => timed('delete', () => coordinator.delete(request, options)),
+    keys: (request, options) => timed('keys', () => coordinator.keys(request, options)),
+    replicas: (request, options) => timed('replicas', () => coordinator.replicas(request, options)),
+    stats: () => coordinator.stats(),
+    close: () => coordinator.close(),
+  };
+}

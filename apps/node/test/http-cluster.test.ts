@@ -1,0 +1,186 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { coded, fakeNode } from './fakes.ts';
+
+let node = fakeNode();
+afterEach(async () => {
+  await node.app.close();
+  node.metrics.close();
+  node = fakeNode();
+});
+
+describe('/v1/cluster', () => {
+  it('shows every member as this node sees it', async () => {
+    const got = await node.app.inject({ method: 'GET', url: '/v1/cluster' });
+    expect(got.json()).toEqual({
+      clusterId: 'ringfort',
+      self: 'n1',
+      state: 'member',
+      ringVersion: { digest: '0123456789abcdef', size: 3 },
+      nodes: [
+        {
+          id: 'n1',
+          status: 'up',
+          http: 'http://127.0.0.1:7001',
+          pid: 41,
+          version: '0.1.0',
+          hintsHeld: 2,
+          partitions: 256,
+          weight: 1,
+          zone: 'default',
+        },
+        {
+          id: 'n2',
+          status: 'suspect',
+          http: 'http://127.0.0.1:7001',
+          pid: 42,
+          version: '0.1.0',
+          hintsHeld: 2,
+          partitions: 256,
+          weight: 1,
+          zone: 'default',
+          silentMs: 2500,
+        },
+        { id: 'n3', status: 'down', partitions: 256, weight: 1, zone: 'default' },
+      ],
+    });
+  });
+});
+
+describe('/v1/buckets', () => {
+  it('makes a bucket, lists it, and gives the defaults of one never made', async () => {
+    const made = await node.app.inject({
+      method: 'PUT',
+      url: '/v1/buckets/carts',
+      payload: { n: 5, conflict: 'lww', ttlSeconds: 60 },
+    });
+    expect([made.statusCode, made.json()]).toEqual([200, { n: 5, r: 3, w: 3, conflict: 'lww', ttlSeconds: 60 }]);
+    expect((await node.app.inject({ method: 'GET', url: '/v1/buckets/carts' })).json()).toEqual(made.json());
+    expect((await node.app.inject({ method: 'GET', url: '/v1/buckets' })).json()).toEqual({
+      buckets: [{ name: 'carts', ...made.json() }],
+    });
+    expect((await node.app.inject({ method: 'GET', url: '/v1/buckets/other' })).json()).toEqual({
+      n: 3,
+      r: 2,
+      w: 2,
+      conflict: 'siblings',
+    });
+  });
+
+  it.each([
+    '',
+    'null',
+    '[]',
+    '{',
+    '{"n":0}',
+    '{"n":17}',
+    '{"n":"3"}',
+    '{"n":2,"r":3}',
+    '{"w":4}',
+    '{"dw":4}',
+    '{"conflict":"newest"}',
+    '{"ttlSeconds":0}',
+    '{"replicas":3}',
+  ])('refuses %s', async (payload) => {
+    const got = await node.app.inject({
+      method: 'PUT',
+      url: '/v1/buckets/carts',
+      payload,
+      headers: { 'content-type': 'application/json' },
+    });
+    expect([got.statusCode, got.json().code]).toEqual([400, 'INVALID_SETTINGS']);
+    expect(node.membership.made.size).toBe(0);
+  });
+
+  it('says that the conflict rule is fixed', async () => {
+    node.membership.failure = coded('BUCKET_CONFLICT_FIXED');
+    expect((await node.app.inject({ method: 'PUT', url: '/v1/buckets/carts', payload: {} })).statusCode).toBe(409);
+  });
+});
+
+describe('tokens', () => {
+  const reader = 'reader-0123456789';
+  const writer = 'writer-0123456789';
+  const admin = 'admin-0123456789abc';
+  const tokens = [
+    { token: reader, rights: ['read' as const] },
+    { token: writer, rights: ['read' as const, 'write' as const] },
+    { token: admin, rights: ['admin' as const] },
+  ];
+  const key = '/v1/buckets/b/keys/k';
+
+  it.each([
+    ['GET', key, 'read'],
+    ['HEAD', key, 'read'],
+    ['PUT', key, 'write'],
+    ['DELETE', key, 'write'],
+    ['GET', `${key}/replicas`, 'read'],
+    ['GET', '/v1/buckets/b/keys', 'read'],
+    ['GET', '/v1/buckets', 'read'],
+    ['GET', '/v1/buckets/b', 'read'],
+    ['PUT', '/v1/buckets/b', 'admin'],
+    ['GET', '/v1/cluster', 'read'],
+    ['GET', '/readyz', 'read'],
+    ['GET', '/metrics', 'read'],
+  ] as const)('%s %s needs the right to %s', async (method, url, right) => {
+    const guarded = fakeNode({ tokens });
+    const withToken = (authorization?: string) =>
+      guarded.app.inject({ method, url, headers: authorization === undefined ? {} : { authorization } });
+    for (const authorization of [
+      undefined,
+      'Bearer unknown-0123456789',
+      `Basic ${writer}`,
+      'Bearer',
+      `Bearer ${writer} x`,
+    ]) {
+      const got = await withToken(authorization);
+      expect(got.statusCode).toBe(401);
+      expect(got.headers['www-authenticate']).toBe('Bearer realm="ringfort"');
+      if (method !== 'HEAD') expect(got.json()).toMatchObject({ code: 'UNAUTHENTICATED', right });
+    }
+    const lacking = await withToken(`Bearer ${right === 'admin' ? writer : right === 'write' ? reader : admin}`);
+    expect(lacking.statusCode).toBe(403);
+    expect(lacking.headers['www-authenticate']).toContain(`scope="${right}"`);
+    if (method !== 'HEAD') expect(lacking.json()).toMatchObject({ code: 'FORBIDDEN', right });
+    expect(guarded.coordinator.calls).toEqual([]);
+    const allowed = await withToken(`bearer ${right === 'admin' ? admin : writer}`);
+    expect([401, 403]).not.toContain(allowed.statusCode);
+    await guarded.app.close();
+    guarded.metrics.close();
+  });
+
+  it('leave healthz open', async () => {
+    const guarded = fakeNode({ tokens });
+    expect((await guarded.app.inject({ method: 'GET', url: '/healthz' })).statusCode).toBe(200);
+    await guarded.app.close();
+    guarded.metrics.close();
+  });
+});
+
+describe('/metrics', () => {
+  it('counts requests, errors by code and siblings, and reads the gauges', async () => {
+    await node.app.inject({ method: 'PUT', url: '/v1/buckets/b/keys/k', payload: 'v' });
+    await node.app.inject({ method: 'GET', url: '/v1/buckets/b/keys/k' });
+    node.coordinator.failure = coded('QUORUM_UNAVAILABLE');
+    await node.app.inject({ method: 'GET', url: '/v1/buckets/b/keys/k' });
+    node.coordinator.failure = coded('NEVER_HEARD_OF');
+    await node.app.inject({ method: 'GET', url: '/v1/buckets/b/keys/k' });
+    const got = await node.app.inject({ method: 'GET', url: '/metrics' });
+    expect(got.headers['content-type']).toContain('text/plain; version=0.0.4');
+    for (const line of [
+      'ringfort_requests_total{verb="get",node="n1"} 3',
+      'ringfort_requests_total{verb="put",node="n1"} 1',
+      'ringfort_request_errors_total{verb="get",code="QUORUM_UNAVAILABLE",node="n1"} 1',
+      'ringfort_request_errors_total{verb="get",code="INTERNAL",node="n1"} 1',
+      'ringfort_request_duration_seconds_count{node="n1",verb="get"} 3',
+      'ringfort_siblings_count{node="n1"} 1',
+      'ringfort_requests_in_flight{node="n1"} 3',
+      'ringfort_hints_written_total{node="n1"} 2',
+      'ringfort_requests_forwarded_total{node="n1"} 5',
+    ]) {
+      expect(got.body).toContain(line);
+    }
+    expect(got.body).toContain('ringfort_event_loop_lag_seconds{quantile="0.99",node="n1"}');
+    const again = (await node.app.inject({ method: 'GET', url: '/metrics' })).body;
+    expect(again).toContain('ringfort_hints_written_total{node="n1"} 2');
+  });
+});
