@@ -1,0 +1,309 @@
+import { BusError, type CountedBus, defineContract } from '@ringfort/bus';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { z } from 'zod';
+import { protocolCompliance } from './compliance-protocol.ts';
+import { double, echo, fail, hang, happened } from './support/contracts.ts';
+import { gate, type Harness, statusOf } from './support/harness.ts';
+
+const soon = { timeoutMs: 5_000 };
+
+/** What every adapter of the bus must do; run on each. */
+export function busCompliance(name: string, start: () => Promise<Harness>): void {
+  describe(name, () => {
+    let net: Harness;
+    let server: CountedBus;
+    let client: CountedBus;
+    const errors: unknown[] = [];
+    const extras = { onError: (error: unknown) => void errors.push(error) };
+
+    beforeEach(async () => {
+      errors.length = 0;
+      net = await start();
+      server = await net.bus('node.n1', extras);
+      client = await net.bus('client.c1', extras);
+    });
+    afterEach(() => net.stop());
+
+    describe('requests', () => {
+      test('each gets its own answer, from sync and async handlers', async () => {
+        server.serve('node.n1.math', double, (n) => (n % 2 === 0 ? n * 2 : Promise.resolve(n * 2)));
+        await net.settled(server);
+        const numbers = Array.from({ length: 200 }, (_, n) => n);
+        const answers = await Promise.all(numbers.map((n) => client.request('node.n1.math', double, n, soon)));
+        expect(answers).toEqual(numbers.map((n) => n * 2));
+        expect(client.stats()).toMatchObject({ pending: 0, malformed: 0, late: 0 });
+      });
+
+      test('the handler learns who asks, the barrier and the time left', async () => {
+        const told = vi.fn((n: number) => n);
+        server.serve('node.n1.math', double, told);
+        await net.settled(server);
+        await client.request('node.n1.math', double, 1, { timeoutMs: 4_321, barrier: 7 });
+        expect(told).toHaveBeenCalledWith(1, { from: 'client.c1', barrier: 7, timeoutMs: 4_321, protocol: 2 });
+      });
+
+      test('call ends exactly once, and never before it returns', async () => {
+        server.serve('node.n1.math', double, (n) => n * 2);
+        await net.settled(server);
+        const ends: unknown[] = [];
+        await new Promise<void>((resolve) => {
+          const done = (error: unknown, reply: unknown) => {
+            ends.push(error ?? reply);
+            if (ends.length === 3) resolve();
+          };
+          client.call('node.n1.math', double, 4, soon, done);
+          client.call('node.n1.math', double, 4, { timeoutMs: 0 }, done);
+          server.call('node.n1.math', double, 5, soon, done);
+          expect(ends).toEqual([]);
+        });
+        await client.request('node.n1.math', double, 1, soon);
+        expect(ends).toHaveLength(3);
+        expect(ends).toEqual(expect.arrayContaining([8, 10, expect.objectContaining({ code: 'DEADLINE_EXCEEDED' })]));
+      });
+
+      test('without an answer in time, DEADLINE_EXCEEDED; the answer that comes late is dropped and counted', async () => {
+        const late = gate();
+        server.serve('node.n1.math', hang, (n) => late.opened.then(() => n));
+        server.serve('node.n1.math', double, (n) => n * 2);
+        await net.settled(server);
+        const asked = client.request('node.n1.math', hang, 1, { timeoutMs: 30 });
+        await expect(asked).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+        late.open();
+        await vi.waitFor(() => expect(client.stats().late).toBe(1));
+        expect(client.stats().pending).toBe(0);
+      });
+
+      test('an abort ends the request at once, or before it is sent', async () => {
+        const asked = gate();
+        const never = gate();
+        server.serve('node.n1.math', hang, () => {
+          asked.open();
+          return never.opened.then(() => 1);
+        });
+        await net.settled(server);
+        const aborting = new AbortController();
+        const request = client.request('node.n1.math', hang, 1, { ...soon, signal: aborting.signal });
+        await asked.opened;
+        aborting.abort(new Error('enough'));
+        await expect(request).rejects.toMatchObject({ code: 'ABORTED', cause: new Error('enough') });
+        const sent = client.stats().messagesOut;
+        const again = client.request('node.n1.math', hang, 1, { ...soon, signal: aborting.signal });
+        await expect(again).rejects.toMatchObject({ code: 'ABORTED' });
+        expect(client.stats()).toMatchObject({ pending: 0, messagesOut: sent });
+        never.open();
+      });
+
+      test('nobody there: all requests to that address end NO_RESPONDERS at once, others are untouched', async () => {
+        const late = gate();
+        server.serve('node.n1.math', hang, (n) => late.opened.then(() => n));
+        await net.settled(server);
+        const other = client.request('node.n1.math', hang, 3, soon);
+        const lost = [1, 2, 3].map((n) => client.request('node.n9.math', double, n, { timeoutMs: 60_000 }));
+        for (const request of lost) await expect(request).rejects.toMatchObject({ code: 'NO_RESPONDERS' });
+        late.open();
+        expect(await other).toBe(3);
+      });
+
+      test('what is no longer served has no responders', async () => {
+        const served = server.serve('node.n1.math', double, (n) => n * 2);
+        await net.settled(server);
+        expect(await client.request('node.n1.math', double, 1, soon)).toBe(2);
+        served.unsubscribe();
+        await net.settled(server);
+        await expect(client.request('node.n1.math', double, 1, soon)).rejects.toMatchObject({ code: 'NO_RESPONDERS' });
+      });
+    });
+
+    describe('errors', () => {
+      test('a code crosses with its message and plain details; other errors stay and are told as INTERNAL', async () => {
+        server.serve('node.n1.math', fail, (how) => {
+          if (how === 'plain') throw new Error('secret');
+          throw Object.assign(new Error('no room'), { code: 'DISK_FULL', details: { freeBytes: 0 } });
+        });
+        await net.settled(server);
+        for (const asker of [client, server]) {
+          const coded = asker.request('node.n1.math', fail, 'coded', soon);
+          const known = { name: 'RemoteError', code: 'DISK_FULL', message: 'no room', details: { freeBytes: 0 } };
+          await expect(coded).rejects.toMatchObject(known);
+          errors.length = 0;
+          const plain = await asker.request('node.n1.math', fail, 'plain', soon).catch((error: BusError) => error);
+          expect(plain).toMatchObject({ code: 'INTERNAL' });
+          expect((plain as Error).message).not.toContain('secret');
+          expect(errors).toEqual([new Error('secret')]);
+        }
+      });
+
+      test('an unknown verb, a body and a reply that break their contract are told by name', async () => {
+        const handler = vi.fn((n: number) => n);
+        server.serve('node.n1.math', double, handler);
+        const liar = defineContract({ verb: 'lie', request: z.string(), reply: z.any() });
+        server.serve('node.n1.math', liar, (text) => text);
+        await net.settled(server);
+        const wrongBody = defineContract({ verb: 'double', request: z.string(), reply: z.int() });
+        const wrongReply = defineContract({ verb: 'lie', request: z.string(), reply: z.int() });
+        const ask = (contract: typeof fail) => client.request('node.n1.math', contract, 'x', soon);
+        await expect(ask(fail)).rejects.toMatchObject({ code: 'UNKNOWN_VERB' });
+        await expect(ask(wrongBody as never)).rejects.toMatchObject({ code: 'INVALID_MESSAGE' });
+        await expect(ask(wrongReply as never)).rejects.toMatchObject({ code: 'INVALID_MESSAGE' });
+        expect(handler).not.toHaveBeenCalled();
+      });
+
+      test('a callback that throws is reported, and harms nobody else', async () => {
+        server.serve('node.n1.math', double, (n) => n * 2);
+        await net.settled(server);
+        const others = [1, 2].map((n) => client.request('node.n1.math', double, n, soon));
+        client.call('node.n1.math', double, 9, soon, () => {
+          throw new Error('callback');
+        });
+        expect(await Promise.all(others)).toEqual([2, 4]);
+        await vi.waitFor(() => expect(errors).toEqual([new Error('callback')]));
+      });
+
+      test('what cannot be used is refused when it is said', async () => {
+        const refused = (act: () => unknown, code: string) => {
+          try {
+            act();
+          } catch (error) {
+            expect(error).toMatchObject({ code });
+            return;
+          }
+          expect.unreachable(`not refused: ${act}`);
+        };
+        server.serve('node.n1.math', double, (n) => n);
+        refused(() => server.serve('node.n1.math', double, (n) => n), 'ALREADY_SERVED');
+        refused(() => server.serve('node.n1.math', echo, (n) => n, { queue: 'q' }), 'ALREADY_SERVED');
+        refused(() => server.serve('node.*.math', double, (n) => n), 'INVALID_ARGUMENT');
+        refused(() => defineContract({ verb: 'two words', request: z.any() }), 'INVALID_ARGUMENT');
+        const asked = client.request('a b', double, 1, soon);
+        await expect(asked).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+        const barred = client.request('node.n1.math', double, 1, { ...soon, barrier: -1 });
+        await expect(barred).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      });
+    });
+
+    describe('events and queue groups', () => {
+      test('an event reaches every listener, the own ones too, once each', async () => {
+        const heard: string[] = [];
+        const other = await net.bus('node.n2');
+        const all = gate();
+        const listener = (who: string) => (body: { n: number }) => {
+          heard.push(`${who} ${body.n}`);
+          if (heard.length === 4) all.open();
+        };
+        server.listen('events.happened', happened, listener('server'));
+        other.listen('events.happened', happened, listener('other a'));
+        const gone = other.listen('events.happened', happened, listener('gone'));
+        other.listen('events.happened', happened, listener('other b'));
+        client.listen('events.happened', happened, listener('client'));
+        gone.unsubscribe();
+        await net.settled(server, other, client);
+        client.publish('events.happened', happened, { n: 1 });
+        await all.opened;
+        await net.settled(server, other, client);
+        expect(heard.sort()).toEqual(['client 1', 'other a 1', 'other b 1', 'server 1']);
+      });
+
+      test('one member of a queue group handles each request; a member that asks handles it itself', async () => {
+        const other = await net.bus('node.n2');
+        const counts = new Map<string, number>();
+        for (const bus of [server, other]) {
+          const handler = (n: number) => {
+            counts.set(bus.self, (counts.get(bus.self) ?? 0) + 1);
+            return n * 2;
+          };
+          bus.serve('kv.double', double, handler, { queue: 'kv' });
+        }
+        await net.settled(server, other);
+        for (let n = 0; n < 40; n++) expect(await client.request('kv.double', double, n, soon)).toBe(n * 2);
+        expect([...counts.values()].reduce((a, b) => a + b, 0)).toBe(40);
+        expect(counts.size).toBe(2);
+        const before = counts.get('node.n2')!;
+        for (let n = 0; n < 5; n++) await other.request('kv.double', double, n, soon);
+        expect(counts.get('node.n2')).toBe(before + 5);
+      });
+    });
+
+    describe('in-process', () => {
+      test('a request to an address of the own bus takes no codec and no network', async () => {
+        const body = { bytes: new Uint8Array(3), extra: () => 'functions do not travel' };
+        server.serve('node.n1.self', echo, (got) => got);
+        const answer = await server.request('node.n1.self', echo, body, soon);
+        expect(answer).toBe(body);
+        expect(server.stats()).toMatchObject({ framesOut: 0, local: 1 });
+      });
+
+      test('it keeps its deadline', async () => {
+        server.serve('node.n1.self', hang, () => new Promise(() => {}));
+        const asked = server.request('node.n1.self', hang, 1, { timeoutMs: 20 });
+        await expect(asked).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+      });
+    });
+
+    describe('closing', () => {
+      test('what runs is answered, what comes later is refused; twice is once', async () => {
+        const running = gate();
+        const finish = gate();
+        server.serve('node.n1.math', hang, (n) => {
+          running.open();
+          return finish.opened.then(() => n);
+        });
+        await net.settled(server);
+        const asked = client.request('node.n1.math', hang, 5, soon);
+        await running.opened;
+        const closing = server.close();
+        expect(server.close()).toBe(closing);
+        await expect(server.request('node.n1.math', hang, 1, soon)).rejects.toMatchObject({ code: 'BUS_CLOSED' });
+        expect(() => server.serve('node.n1.more', double, (n) => n)).toThrow(BusError);
+        finish.open();
+        expect(await asked).toBe(5);
+        await closing;
+        expect(server.status).toBe('closed');
+        await expect(client.request('node.n1.math', hang, 5, soon)).rejects.toMatchObject({ code: 'NO_RESPONDERS' });
+      });
+
+      test('a handler that never ends does not keep the bus; own requests end BUS_CLOSED', async () => {
+        const brief = await net.bus('node.n2', { limits: { closeTimeoutMs: 30 } });
+        const running = gate();
+        brief.serve('node.n2.math', hang, () => {
+          running.open();
+          return new Promise(() => {});
+        });
+        server.serve('node.n1.math', hang, () => new Promise(() => {}));
+        await net.settled(brief, server);
+        const ignored = client.request('node.n2.math', hang, 1, { timeoutMs: 200 }).catch((error) => error.code);
+        const own = brief.request('node.n1.math', hang, 1, soon).catch((error) => error.code);
+        await running.opened;
+        await brief.close();
+        expect(await own).toBe('BUS_CLOSED');
+        expect(await ignored).toBe('DEADLINE_EXCEEDED');
+      });
+    });
+
+    protocolCompliance(() => ({ net, server, client, errors }));
+
+    test('a lost connection ends requests at once, and comes back by itself', async (context) => {
+      if (net.cut === undefined || net.heal === undefined) return context.skip();
+      const asked = gate();
+      server.serve('node.n1.math', double, (n) => n * 2);
+      server.serve('node.n1.math', hang, () => {
+        asked.open();
+        return new Promise(() => {});
+      });
+      await net.settled(server);
+      const lost = client.request('node.n1.math', hang, 1, { timeoutMs: 60_000 });
+      const lostCode = lost.catch((error) => error.code);
+      await asked.opened;
+      await net.cut();
+      expect(await lostCode).toBe('DISCONNECTED');
+      await Promise.all([statusOf(client, 'disconnected'), statusOf(server, 'disconnected')]);
+      await expect(client.request('node.n1.math', double, 1, soon)).rejects.toMatchObject({ code: 'DISCONNECTED' });
+      client.publish('events.happened', happened, { n: 1 });
+      expect(client.stats().dropped).toBe(1);
+      expect(await server.request('node.n1.math', double, 1, soon)).toBe(2);
+      await net.heal();
+      await Promise.all([statusOf(client, 'connected'), statusOf(server, 'connected')]);
+      await net.settled(server, client);
+      expect(await client.request('node.n1.math', double, 21, soon)).toBe(42);
+    });
+  });
+}

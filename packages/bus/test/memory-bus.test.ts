@@ -1,0 +1,4 @@
+import { busCompliance } from './compliance.ts';
+import { memoryHarness } from './support/memory-harness.ts';
+
+busCompliance('memory bus', memoryHarness);

@@ -1,0 +1,4 @@
+import { busCompliance } from './compliance.ts';
+import { natsHarness } from './support/nats-harness.ts';
+
+busCompliance('NATS bus', natsHarness);
