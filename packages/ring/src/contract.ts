@@ -96,3 +96,26 @@ export type MembershipRecord = z.infer<typeof membershipRecordSchema>;
 /** The number of records and the sum (mod 2^64, 16 hex digits) of their hashes: equal versions mean equal histories. */
 export const ringVersionSchema = z.object({ size: z.int().min(0), digest: z.string().regex(/^[0-9a-f]{16}$/) });
 export type RingVersion = z.infer<typeof ringVersionSchema>;
+
+/** Where a node's ring is asked. */
+export const ringAddress = (node: string): string => `node.${node}.ring`;
+
+export const lookupRequestSchema = z.object({
+  bucket: bucketNameSchema,
+  key: z
+    .string()
+    .min(1)
+    .refine((key) => Buffer.byteLength(key) <= 1024, 'a key is 1 to 1,024 bytes of UTF-8'),
+});
+export type LookupRequest = z.infer<typeof lookupRequestSchema>;
+
+export const lookupReplySchema = z.object({
+  partition: z.int().min(0).max(65535),
+  /** Owners first, then fallbacks. */
+  preferenceList: z.array(nodeIdSchema),
+  version: ringVersionSchema,
+});
+export type LookupReply = z.infer<typeof lookupReplySchema>;
+
+/** `node.<id>.ring`, verb `lookup`: where a key lies, as that node knows the ring. Fails with `RING_UNFOUNDED` before there are owners. */
+export const ringLookup = Object.freeze({ verb: 'lookup', request: lookupRequestSchema, reply: lookupReplySchema });

@@ -10,11 +10,6 @@ export function partitionOf(bucket: string, key: string, partitions: number): nu
   return top16 >>> (Math.clz32(partitions) - 15);
 }
 
-/** The place of a key on the 128-bit ring, for strategies whose tokens are values of that ring. */
-export function positionOf(bucket: string, key: string): bigint {
-  return BigInt(`0x${hash('md5', `${bucket}\0${key}`)}`);
-}
-
 /** JSON with sorted keys and without absent members: equal records have equal text, whatever made them. */
 function canonicalText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;

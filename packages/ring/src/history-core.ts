@@ -64,6 +64,12 @@ export function extendHistory(history: History, records: Iterable<MembershipReco
   return { records: sorted, hashed, founding, states, ring: ringOf(hashed, founding, states.at(-1)!) };
 }
 
+/** Whether any of the records is not in the history yet. */
+export function hasNews(history: History, records: readonly MembershipRecord[]): boolean {
+  const known = new Set(history.hashed.map(({ hash }) => hash));
+  return records.some((record) => !known.has(recordHash(record)));
+}
+
 /** Folds what follows the records that stand unchanged; all of it when the founding is another. */
 function refold(history: History, hashed: readonly HashedRecord[], founding: Founding | undefined): FoldState[] {
   let unchanged = 0;

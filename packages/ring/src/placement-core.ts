@@ -1,3 +1,4 @@
+import { keepReplicas, spreadReplicas } from './arrange-core.ts';
 import { seedOf } from './hash-core.ts';
 import type { RingNode } from './port.ts';
 import { imbalance, Repair } from './repair-core.ts';
@@ -45,16 +46,12 @@ export function place(
     balance(slots, loadBounds(feasible, partitions, 'loose'));
     new Repair(slots, tight).run(0);
   }
-  return { replicas: feasible.replicas, owners: arrange(slots, origin) };
+  if (origin === undefined) spreadReplicas(slots);
+  else keepReplicas(slots, origin);
+  return { replicas: feasible.replicas, owners: slots.rows };
 }
 
-/** The previous owners in terms of the new node list. */
-interface Origin {
-  readonly replicas: number;
-  readonly owners: Uint16Array;
-}
-
-function originOf(nodes: readonly RingNode[], partitions: number, previous: Placed): Origin | undefined {
+function originOf(nodes: readonly RingNode[], partitions: number, previous: Placed): OwnerTable | undefined {
   if (previous.table.owners.length !== partitions * previous.table.replicas || previous.table.replicas === 0)
     return undefined;
   const indexOf = new Map(nodes.map((node, index) => [node.id, index]));
@@ -66,7 +63,7 @@ function originOf(nodes: readonly RingNode[], partitions: number, previous: Plac
 }
 
 /** Puts the previous owners back, except where a zone would hold too many: there the node furthest above its share gives way. */
-function retain(slots: Slots, origin: Origin): void {
+function retain(slots: Slots, origin: OwnerTable): void {
   const { shares, zoneOf } = slots.feasible;
   const counts = new Int32Array(slots.nodes);
   for (const owner of origin.owners) if (owner !== vacant) counts[owner]!++;
@@ -184,22 +181,4 @@ function moveOne(slots: Slots, giver: number, taker: number): boolean {
   slots.take(Math.floor(best / replicas), best % replicas);
   slots.put(Math.floor(best / replicas), best % replicas, taker);
   return true;
-}
-
-/** The rows with everyone who stays at the replica number it had, and newcomers in the places left. */
-function arrange(slots: Slots, origin: Origin | undefined): Uint16Array {
-  if (origin === undefined) return slots.rows;
-  const { replicas } = slots;
-  for (let partition = 0; partition < slots.partitions; partition++) {
-    for (let replica = 0; replica < Math.min(replicas, origin.replicas); replica++) {
-      const before = origin.owners[partition * origin.replicas + replica]!;
-      const now = before === vacant ? -1 : slots.replicaOf(partition, before);
-      if (now === -1 || now === replica) continue;
-      const other = slots.take(partition, replica);
-      slots.take(partition, now);
-      slots.put(partition, replica, before);
-      slots.put(partition, now, other);
-    }
-  }
-  return slots.rows;
 }

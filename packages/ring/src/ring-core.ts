@@ -1,4 +1,5 @@
 import { type BucketSettings, defaultBucketSettings, type RingVersion } from './contract.ts';
+import { PartitionOutOfRangeError } from './errors.ts';
 import type { Ring, RingNode } from './port.ts';
 import { preferenceOrder } from './preference-core.ts';
 import { type OwnerTable, vacant } from './slots-core.ts';
@@ -73,9 +74,7 @@ export class FoldedRing implements Ring {
   #makeList(partition: number): readonly string[] {
     if (!this.founded) return none;
     if (!Number.isInteger(partition) || partition < 0 || partition >= this.partitions) {
-      throw new RangeError(
-        `partition ${partition} is not one of the ring's 0..${this.partitions - 1}: use partitionOf(bucket, key, ring.partitions)`,
-      );
+      throw new PartitionOutOfRangeError(partition, this.partitions);
     }
     const order = preferenceOrder(this.nodes, this.#table, partition);
     const list = Object.freeze(order.map((index) => this.nodes[index]!.id));
