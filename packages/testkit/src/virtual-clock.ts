@@ -70,7 +70,7 @@ class HeapClock implements VirtualClock {
   }
 
   setTimeout(fn: () => void, delayMs: number): Timer {
-    return this.#heap.add(this.#elapsedMs + (delayMs > 0 ? delayMs : 0), fn);
+    return this.#heap.add(this.#elapsedMs + Math.max(0, delayMs || 0), fn);
   }
 
   clearTimeout(id: unknown): void {
