@@ -57,11 +57,15 @@ function installPackages() {
   const missing = whatIsNotInstalled();
   if (missing === undefined) return;
   process.stderr.write(`ringfort: installing npm packages (${missing}) ...\n`);
-  const result = npm(['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  // Not `npm ci`: it refuses a lockfile that lacks an optional package of another platform, which npm leaves out when the
+  // registry it was made with has none. With --no-save, install takes the locked versions and writes no lockfile.
+  const result = npm(['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']);
   if (result.error) fail(`cannot run npm: ${result.error.message}`);
   if (result.status !== 0) {
-    fail(`npm ci failed with exit code ${result.status}: its output is above`, `${result.stdout}${result.stderr}`);
+    fail(`npm install failed with exit code ${result.status}: its output is above`, `${result.stdout}${result.stderr}`);
   }
+  const still = whatIsNotInstalled();
+  if (still) fail(`npm install ended well, yet ${still}: delete node_modules and start again`);
 }
 
 /** A hash of all that the compiled tools depend on: the same hash, nothing to compile. */

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { z } from 'zod';
 
 /** All that may lie at the top level beside dotfiles. */
@@ -36,16 +37,54 @@ export function topLevelProblems(entries: readonly string[], gitignore: string):
   return [...stray, ...missing];
 }
 
+const dependencyTable = z.record(z.string(), z.string()).default({});
+
 const lockfileSchema = z.object({
   packages: z.record(
     z.string(),
-    z.object({ resolved: z.string().optional(), integrity: z.string().optional(), link: z.boolean().optional() }),
+    z.object({
+      resolved: z.string().optional(),
+      integrity: z.string().optional(),
+      link: z.boolean().optional(),
+      dependencies: dependencyTable,
+      devDependencies: dependencyTable,
+    }),
   ),
 });
 
-/** A lockfile must not name the registry it was made with, and must pin each package by its hash. */
-export function lockfileProblems(text: string): string[] {
+/** The dependencies that a package.json states. */
+export interface Stated {
+  /** Folder of the package.json, relative to the workspace; empty for the workspace itself. */
+  readonly dir: string;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+}
+
+/**
+ * A lockfile must not name the registry it was made with, must pin each package by its hash, and must know the
+ * dependencies of each package.json as they stand there.
+ */
+export function lockfileProblems(text: string, stated: readonly Stated[]): string[] {
   const { packages } = lockfileSchema.parse(JSON.parse(text));
+  const behind = stated.flatMap(({ dir, dependencies, devDependencies }) => {
+    const locked = packages[dir];
+    const wanted = { dependencies, devDependencies };
+    const same = (['dependencies', 'devDependencies'] as const).every((kind) =>
+      isSame(wanted[kind], locked?.[kind] ?? {}),
+    );
+    return same
+      ? []
+      : [`package-lock.json is behind ${posix.join(dir, 'package.json')}: run npm install and commit it`];
+  });
+  return [...behind, ...entryProblems(packages)];
+}
+
+function isSame(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean {
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
+}
+
+function entryProblems(packages: z.infer<typeof lockfileSchema>['packages']): string[] {
   return Object.entries(packages).flatMap(([path, { resolved, integrity, link }]) => {
     const where = `package-lock.json: ${path}`;
     if (resolved && /^[a-z+]+:/.test(resolved))

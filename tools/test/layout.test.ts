@@ -27,10 +27,21 @@ test('anything else is named, and what is missing too', () => {
 });
 
 test('a lockfile with a resolved URL, or a package without integrity, is refused', () => {
-  const lock = (packages: object) => lockfileProblems(JSON.stringify({ packages }));
+  const lock = (packages: object) => lockfileProblems(JSON.stringify({ packages }), []);
   expect(
     lock({ 'node_modules/a': { integrity: 'sha512-x' }, 'node_modules/b': { resolved: 'packages/b', link: true } }),
   ).toEqual([]);
   expect(lock({ 'node_modules/a': { integrity: 'sha512-x', resolved: 'https://host/a.tgz' } })).toHaveLength(1);
   expect(lock({ 'node_modules/a': {} })).toHaveLength(1);
+});
+
+test('a lockfile that is behind a package.json is refused', () => {
+  const text = JSON.stringify({ packages: { 'packages/x': { dependencies: { zod: '^4.0.0' } } } });
+  const stated = (dependencies: Record<string, string>) => [{ dir: 'packages/x', dependencies, devDependencies: {} }];
+  expect(lockfileProblems(text, stated({ zod: '^4.0.0' }))).toEqual([]);
+  expect(lockfileProblems(text, stated({ zod: '^4.1.0' }))[0]).toContain('behind packages/x/package.json');
+  expect(lockfileProblems(text, stated({}))).toHaveLength(1);
+  expect(lockfileProblems(text, [{ dir: 'packages/new', dependencies: { a: '1' }, devDependencies: {} }])).toHaveLength(
+    1,
+  );
 });
