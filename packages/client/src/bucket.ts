@@ -1,0 +1,224 @@
+import type { Contract } from '@ringfort/bus';
+import * as contract from '@ringfort/coordinator/contract';
+import { bucketNameSchema } from '@ringfort/ring';
+import { type Codec, decodeValue, encodeValue } from './codecs.ts';
+import { InvalidArgumentError, KeyTooLongError, SiblingsError } from './errors.ts';
+import { type KeysOptions, listKeys } from './keys.ts';
+import { type Answer, Operation, type Routed } from './operation.ts';
+import type { Router } from './router.ts';
+import { type UpdateOptions, updateKey } from './update.ts';
+
+/** What a client has seen, as a get or a put returned it: opaque, handed back with the next write. */
+export type Context = Uint8Array;
+export type Quorum = contract.Quorum;
+
+interface RequestOptions {
+  /** Deadline in milliseconds; default: the client's. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Whether healthy nodes may stand in for absent ones. Default true. */
+  readonly sloppy?: boolean;
+}
+export interface GetOptions extends RequestOptions {
+  /** Answers to wait for. Default: the bucket's. */
+  readonly r?: Quorum;
+}
+export interface WriteOptions extends RequestOptions {
+  /** What the writer has seen. Absent: a put is a blind write (it becomes a sibling); a delete covers what it reads. */
+  readonly context?: Context | undefined;
+  /** Acknowledgements to wait for, and how many of them on disk. Default: the bucket's. */
+  readonly w?: Quorum;
+  readonly dw?: Quorum;
+}
+export interface DeleteOptions extends WriteOptions {
+  readonly r?: Quorum;
+}
+
+export interface GetResult<T> {
+  /**
+   * The value; undefined when there is none. With several siblings: what the bucket's `resolve` makes of them.
+   * Reading it throws {@link SiblingsError} when there is no `resolve`, or whatever that throws.
+   */
+  readonly value: T | undefined;
+  /** All concurrent values; empty when there is none. */
+  readonly siblings: readonly T[];
+  /** Undefined when nothing at all is known of the key. */
+  readonly context: Context | undefined;
+}
+
+export interface PutResult {
+  /** What this writer has seen: what it had read, and its own write. */
+  readonly context: Context;
+  /** Live siblings of the key after the write; more than 1 tells of a concurrent one. */
+  readonly siblings: number;
+}
+
+export interface BucketOptions<T> {
+  readonly codec: Codec<T>;
+  /** Merges concurrent values into one. Called with two or more, in a stable order. */
+  readonly resolve?: ((siblings: readonly T[]) => T) | undefined;
+}
+
+/** What the parts of a client share. */
+export interface Session {
+  readonly router: Router;
+  readonly id: string;
+  /** The number of the next write. */
+  nextSeq(): number;
+}
+
+const maxKeyBytes = 1024;
+
+/** Typed values under keys of one bucket. Cheap; holds no state of its own. */
+export class Bucket<T> {
+  readonly name: string;
+  readonly #session: Session;
+  readonly #codec: Codec<T>;
+  readonly #resolve: BucketOptions<T>['resolve'];
+
+  /** Made by {@link Db.bucket}. */
+  constructor(session: Session, name: string, options: BucketOptions<T>) {
+    const parsed = bucketNameSchema.safeParse(name);
+    if (!parsed.success)
+      throw new InvalidArgumentError(`bucket ${JSON.stringify(name)}: ${parsed.error.issues[0]?.message}`);
+    this.name = name;
+    this.#session = session;
+    this.#codec = options.codec;
+    this.#resolve = options.resolve;
+  }
+
+  /** Reads all concurrent values of the key. */
+  get(key: string, options: GetOptions = {}): Promise<GetResult<T>> {
+    return new Promise((resolve, reject) => {
+      const body: contract.GetRequest = { bucket: this.name, key: checkKey(key) };
+      if (options.r !== undefined) body.r = options.r;
+      const onReply = (reply: contract.GetReply) => {
+        try {
+          resolve(this.#result(reply));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.#start(contract.get, body, 'read', options, onReply, reject);
+    });
+  }
+
+  /** Writes the value over what `context` covers. Without a context it becomes a sibling of whatever is there. */
+  put(key: string, value: T, options: WriteOptions = {}): Promise<PutResult> {
+    return new Promise((resolve, reject) => {
+      const codec = this.#codec;
+      const session = this.#session;
+      const body: contract.PutRequest = {
+        bucket: this.name,
+        key: checkKey(key),
+        value: encodeValue(codec, value),
+        contentType: codec.contentType,
+        session: session.id,
+        seq: session.nextSeq(),
+      };
+      setWriteOptions(body, options);
+      this.#start(contract.put, body, 'write', options, resolve, reject);
+    });
+  }
+
+  /** Deletes what `context` covers; a concurrent write survives. Without a context: what a read of R returns. */
+  delete(key: string, options: DeleteOptions = {}): Promise<PutResult> {
+    return new Promise((resolve, reject) => {
+      const session = this.#session;
+      const body: contract.DeleteRequest = {
+        bucket: this.name,
+        key: checkKey(key),
+        session: session.id,
+        seq: session.nextSeq(),
+      };
+      setWriteOptions(body, options);
+      if (options.r !== undefined) body.r = options.r;
+      this.#start(contract.remove, body, 'write', options, resolve, reject);
+    });
+  }
+
+  /**
+   * Reads, merges siblings, calls `change`, writes; and while the write meets a concurrent one, reads and merges again, with the bucket's
+   * `resolve`. `change` is called once per try of the first write, never on a value that holds its own effect already; when it returns
+   * undefined nothing is written. Throws `SIBLINGS` where there is no `resolve`, `UPDATE_CONFLICT` past `attempts` (default 5).
+   */
+  update(
+    key: string,
+    change: (value: T | undefined) => T | undefined,
+    options: UpdateOptions = {},
+  ): Promise<T | undefined> {
+    return updateKey(this, key, change, options);
+  }
+
+  /** The keys that have a live value, page by page, in no particular order. A key written meanwhile may or may not be among them. */
+  keys(options: KeysOptions = {}): AsyncIterableIterator<string> {
+    return listKeys(this.#session.router, this.name, options);
+  }
+
+  #result({ siblings, context }: contract.GetReply): GetResult<T> {
+    const codec = this.#codec;
+    const values = siblings.map((one) => decodeValue(codec, one.value, one.contentType));
+    return new Read(values, context, this.#resolve);
+  }
+
+  #start<Q extends Routed, R extends Answer>(
+    verb: Contract<Q, R>,
+    body: Q,
+    kind: 'read' | 'write',
+    { timeoutMs, signal, sloppy }: RequestOptions,
+    resolve: (reply: R) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const { router } = this.#session;
+    const { settings } = router;
+    if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs < 2 ** 31))
+      throw new InvalidArgumentError(`timeoutMs is a number of milliseconds above 0, not ${timeoutMs}`);
+    if (sloppy !== undefined) body.sloppy = sloppy;
+    const spec = {
+      contract: verb,
+      body,
+      timeoutMs: timeoutMs ?? settings.timeoutMs,
+      signal,
+      kind,
+      retryIndeterminate: settings.retryIndeterminate,
+    };
+    new Operation<Q, R>(router, spec, resolve, reject).start();
+  }
+}
+
+class Read<T> implements GetResult<T> {
+  readonly siblings: readonly T[];
+  readonly context: Context | undefined;
+  readonly #resolve: BucketOptions<T>['resolve'];
+
+  constructor(siblings: readonly T[], context: Context | undefined, resolve: BucketOptions<T>['resolve']) {
+    this.siblings = siblings;
+    this.context = context;
+    this.#resolve = resolve;
+  }
+
+  get value(): T | undefined {
+    const { siblings } = this;
+    if (siblings.length < 2) return siblings[0];
+    if (this.#resolve === undefined) throw new SiblingsError(siblings.length);
+    return this.#resolve(siblings);
+  }
+}
+
+function setWriteOptions(body: contract.PutRequest | contract.DeleteRequest, options: WriteOptions): void {
+  if (options.context !== undefined) body.context = options.context;
+  if (options.w !== undefined) body.w = options.w;
+  if (options.dw !== undefined) body.dw = options.dw;
+}
+
+function checkKey(key: string): string {
+  if (typeof key !== 'string') throw new InvalidArgumentError(`a key is a string, not ${typeof key}`);
+  const bytes = key.length > maxKeyBytes / 3 || key.length === 0 ? Buffer.byteLength(key) : 1;
+  if (bytes === 0 || bytes > maxKeyBytes)
+    throw new KeyTooLongError(`the key has ${bytes} bytes, at least 1 and at most ${maxKeyBytes} are allowed`, {
+      bytes,
+      maxBytes: maxKeyBytes,
+      outcome: 'not-applied',
+    });
+  return key;
+}
