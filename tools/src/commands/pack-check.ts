@@ -39,7 +39,7 @@ export async function packCheck(root: string): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'ringfort-pack-'));
   try {
     const packed = await packAll(root, folder);
-    const contents = await Promise.all(packed.map((each) => contentOutcome(root, each)));
+    const contents = await Promise.all(packed.map(contentOutcome));
     const installed = await install(folder, packed);
     const used = installed.failed > 0 ? [installed] : [installed, ...(await useAll(root, folder, packed))];
     return joinOutcomes([...contents, ...used], `${packed.length} packages`);
@@ -69,10 +69,10 @@ async function packAll(root: string, folder: string): Promise<Packed[]> {
   });
 }
 
-async function contentOutcome(root: string, { project, tarball, files }: Packed): Promise<Outcome> {
+async function contentOutcome({ project, tarball, files }: Packed): Promise<Outcome> {
   const bytes = readFileSync(tarball);
   const data = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
-  const { messages, pkg } = await publint({ pkgDir: join(root, project.dir), strict: true, pack: { tarball: data } });
+  const { messages, pkg } = await publint({ strict: true, pack: { tarball: data } });
   const lint = messages
     .filter((message) => message.type !== 'suggestion')
     .map((message) => formatMessage(message, pkg));
