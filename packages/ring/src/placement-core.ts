@@ -1,4 +1,5 @@
 import { keepReplicas, spreadReplicas } from './arrange-core.ts';
+import { moveDirectly } from './direct-core.ts';
 import { seedOf } from './hash-core.ts';
 import type { RingNode } from './port.ts';
 import { imbalance, Repair } from './repair-core.ts';
@@ -95,11 +96,6 @@ function balance(slots: Slots, bounds: Bounds): void {
   repair.run(Number.POSITIVE_INFINITY);
 }
 
-/** How much more than it holds a node should hold. */
-function need(slots: Slots, node: number): number {
-  return slots.feasible.shares[node]! - slots.load[node]!;
-}
-
 /** Gives each vacancy to a node with room, at random in proportion to need, while that is a path of cost 1. */
 function fillVacancies(slots: Slots, bounds: Bounds): void {
   let { surplus, lack } = imbalance(slots, bounds);
@@ -124,61 +120,13 @@ function bestTaker(slots: Slots, bounds: Bounds, partition: number, replica: num
     if (slots.load[node]! >= limit || slots.holds(partition, node) || !slots.hasZoneRoom(partition, zoneOf[node]!))
       continue;
     const columnNeed = shares[node]! / slots.replicas - slots.columnLoad[node * slots.replicas + replica]!;
-    const urgent = need(slots, node) >= slots.partitions - partition - 1e-7 ? 2 ** 60 : 0;
+    const urgent = slots.need(node) >= slots.partitions - partition - 1e-7 ? 2 ** 60 : 0;
     const score =
-      urgent + (Math.max(0.5, need(slots, node)) + 2 * Math.max(0, columnNeed)) * slots.draw(partition, node);
+      urgent + (Math.max(0.5, slots.need(node)) + 2 * Math.max(0, columnNeed)) * slots.draw(partition, node);
     if (score > bestScore) {
       best = node;
       bestScore = score;
     }
   }
   return best;
-}
-
-/** Moves slots straight from nodes with too many to nodes with too few, one of cost 1 at a time, while any is found. */
-function moveDirectly(slots: Slots, bounds: Bounds): void {
-  const givers = byNeed(slots).reverse();
-  let { surplus, lack } = imbalance(slots, bounds);
-  for (let moved = true; moved && (surplus > 0 || lack > 0); ) {
-    moved = false;
-    const takers = byNeed(slots).filter((node) => slots.load[node]! < (surplus > lack ? bounds.hi : bounds.lo)[node]!);
-    givers.sort((a, b) => need(slots, a) - need(slots, b) || a - b);
-    for (const taker of takers) {
-      const floor = lack > surplus ? bounds.lo : bounds.hi;
-      const giver = givers.find((node) => slots.load[node]! > floor[node]! && moveOne(slots, node, taker));
-      if (giver === undefined) continue;
-      ({ surplus, lack } = imbalance(slots, bounds));
-      moved = true;
-      break;
-    }
-  }
-}
-
-function byNeed(slots: Slots): number[] {
-  return [...slots.load.keys()].sort((a, b) => need(slots, b) - need(slots, a) || a - b);
-}
-
-/** Moves one slot from giver to taker: of those that keep the zones apart, one of the replica number that evens both out. */
-function moveOne(slots: Slots, giver: number, taker: number): boolean {
-  const { zoneOf } = slots.feasible;
-  const { replicas, columnLoad } = slots;
-  let best = -1;
-  let bestScore = Number.POSITIVE_INFINITY;
-  for (let index = 0; index < slots.rows.length; index++) {
-    if (slots.rows[index] !== giver) continue;
-    const partition = Math.floor(index / replicas);
-    if (slots.holds(partition, taker)) continue;
-    if (zoneOf[giver] !== zoneOf[taker] && !slots.hasZoneRoom(partition, zoneOf[taker]!)) continue;
-    const replica = index % replicas;
-    const skew = columnLoad[taker * replicas + replica]! - columnLoad[giver * replicas + replica]!;
-    const score = skew * 2 ** 32 + slots.draw(partition, taker);
-    if (score < bestScore) {
-      best = index;
-      bestScore = score;
-    }
-  }
-  if (best === -1) return false;
-  slots.take(Math.floor(best / replicas), best % replicas);
-  slots.put(Math.floor(best / replicas), best % replicas, taker);
-  return true;
 }

@@ -102,6 +102,11 @@ export class Slots {
     return node;
   }
 
+  /** How many slots more than it holds a node should hold. */
+  need(node: number): number {
+    return this.feasible.shares[node]! - this.load[node]!;
+  }
+
   /** A tie-break for a node at a partition: depends on the node's id, not on its place in the list. */
   draw(partition: number, node: number): number {
     return mix(this.seeds[node]!, partition);
