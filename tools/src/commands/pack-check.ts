@@ -121,7 +121,8 @@ async function typesOutcome(root: string, folder: string, packed: readonly Packe
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const ran = await run(process.execPath, [tsc, '-p', '.', '--pretty', 'false'], { cwd: folder, timeoutMs: 60_000 });
-  const ours = ran.output.split('\n').filter((line) => /^(consumer\.ts|node_modules\/@ringfort\/)/.test(line));
+  const thirdParty = /^node_modules\/(?!@ringfort\/)/;
+  const ours = ran.output.split('\n').filter((line) => line.includes('error TS') && !thirdParty.test(line));
   return outcomeOf(
     ours.map((line) => `types of the installed packages: ${line}`),
     'types',
