@@ -31,11 +31,13 @@ export interface BatcherOptions {
   readonly self: string;
   readonly counters: Counters;
   readonly maxLanes: number;
+  /** Frames of several messages are no larger. */
+  readonly maxFrameBytes: number;
   /** Told of a frame that could not be sent; `address` is told when requests were in it. */
   readonly onSendFailed: (error: unknown, address: string | undefined) => void;
 }
 
-/** Gathers the messages of one turn: those to one subject leave as one frame, as large as the network takes. */
+/** Gathers the messages of one turn: those to one subject leave as one frame, or as several of `maxFrameBytes`. */
 export class Batcher {
   readonly #options: BatcherOptions;
   readonly #lanes = new Map<string, Lane>();
@@ -98,8 +100,9 @@ export class Batcher {
     const { writer } = lane;
     const name = encodeVerb(verb);
     const bytes = writer.sizeOf(name, body.length);
-    const { maxPayload } = this.#options.transport;
-    if (writer.bytes + bytes > maxPayload && writer.count > 0) this.#send(lane);
+    const { maxFrameBytes, transport } = this.#options;
+    const { maxPayload } = transport;
+    if (writer.count > 0 && writer.bytes + bytes > Math.min(maxPayload, maxFrameBytes)) this.#send(lane);
     if (!lane.queued) {
       lane.queued = true;
       this.#dirty.push(lane);

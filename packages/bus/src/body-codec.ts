@@ -8,6 +8,8 @@ const MAX_ERROR_DETAILS_BYTES = 8 * 1024;
 
 const packr = new Packr({ useRecords: false });
 const unpackr = new Unpackr({ useRecords: false });
+/** The part of a frame that is read: one object for all, and no view per body. */
+const part = { start: 0, end: 0 };
 
 /** A body as it travels (MessagePack). @throws InvalidMessageError when it holds what cannot be encoded */
 export function packBody(what: string, body: unknown): Buffer {
@@ -20,8 +22,10 @@ export function packBody(what: string, body: unknown): Buffer {
 
 /** @throws InvalidMessageError for bytes that are no MessagePack */
 export function unpackBody(what: string, frame: Buffer, start: number, end: number): unknown {
+  part.start = start;
+  part.end = end;
   try {
-    return unpackr.unpack(frame.subarray(start, end));
+    return unpackr.unpack(frame, part);
   } catch (cause) {
     throw new InvalidMessageError(what, { reason: 'undecodable' }, { cause });
   }

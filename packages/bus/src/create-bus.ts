@@ -109,6 +109,7 @@ class TransportBus implements CountedBus {
       self: this.self,
       counters: this.#counters,
       maxLanes: this.#limits.maxLanes,
+      maxFrameBytes: this.#limits.maxFrameBytes,
       onSendFailed: (error, address) => this.#onSendFailed(error, address),
     });
     const common = { transport, limits: this.#limits, counters: this.#counters, prefix };
@@ -118,6 +119,7 @@ class TransportBus implements CountedBus {
     this.#intake = new Intake({
       ...common,
       clock: this.#clock,
+      wheel: this.#wheel,
       self: this.self,
       answerError: (header, id, error) => server.answerError(header, id, error),
     });

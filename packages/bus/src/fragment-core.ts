@@ -79,6 +79,8 @@ export interface ReassemblyLimits {
   readonly maxSetsPerSender: number;
   /** Senders with messages under assembly; the oldest is given up for a new one. */
   readonly maxSenders: number;
+  /** Bytes under assembly in all; the oldest sender's are given up for new ones. */
+  readonly maxBytes: number;
   /** How long the pieces of one message may take. */
   readonly maxAgeMs: number;
 }
@@ -87,6 +89,7 @@ export interface ReassemblyLimits {
 export class Reassembler {
   /** Sets that were given up: too old, or too many. */
   abandoned = 0;
+  #bytes = 0;
   readonly #senders = new Map<string, Map<number, PartialSet>>();
   readonly #limits: ReassemblyLimits;
 
@@ -105,8 +108,9 @@ export class Reassembler {
   add(from: string, fragment: Fragment, nowMs: number): Buffer | undefined {
     if (fragment.totalBytes > this.#limits.maxMessageBytes) throw new MalformedFrameError('message beyond the limit');
     this.expire(nowMs);
+    while (this.#bytes + fragment.piece.length > this.#limits.maxBytes && this.#senders.size > 0) this.#giveUpSender();
     const sets = this.#setsOf(from);
-    const set = this.#setOf(sets, fragment, nowMs);
+    const set = this.#setOf(from, sets, fragment, nowMs);
     if (set.count !== fragment.count || set.totalBytes !== fragment.totalBytes) {
       this.#forget(from, sets, fragment.set);
       throw new MalformedFrameError('fragments disagree');
@@ -115,13 +119,10 @@ export class Reassembler {
     set.pieces[fragment.index] = Buffer.from(fragment.piece);
     set.received++;
     set.bytes += fragment.piece.length;
-    if (set.bytes > set.totalBytes) {
-      this.#forget(from, sets, fragment.set);
-      throw new MalformedFrameError('fragments exceed their total');
-    }
-    if (set.received < set.count) return undefined;
+    this.#bytes += fragment.piece.length;
+    if (set.received < set.count && set.bytes <= set.totalBytes) return undefined;
     this.#forget(from, sets, fragment.set);
-    if (set.bytes !== set.totalBytes) throw new MalformedFrameError('fragments fall short of their total');
+    if (set.bytes !== set.totalBytes) throw new MalformedFrameError('fragments do not add up to their total');
     return Buffer.concat(set.pieces as Buffer[], set.totalBytes);
   }
 
@@ -139,33 +140,44 @@ export class Reassembler {
   #setsOf(from: string): Map<number, PartialSet> {
     let sets = this.#senders.get(from);
     if (sets === undefined) {
-      if (this.#senders.size >= this.#limits.maxSenders) this.#giveUpOldest(this.#senders);
+      if (this.#senders.size >= this.#limits.maxSenders) this.#giveUpSender();
       sets = new Map();
       this.#senders.set(from, sets);
     }
     return sets;
   }
 
-  #setOf(sets: Map<number, PartialSet>, fragment: Fragment, nowMs: number): PartialSet {
+  #setOf(from: string, sets: Map<number, PartialSet>, fragment: Fragment, nowMs: number): PartialSet {
     let set = sets.get(fragment.set);
     if (set === undefined) {
-      if (sets.size >= this.#limits.maxSetsPerSender) this.#giveUpOldest(sets);
+      if (sets.size >= this.#limits.maxSetsPerSender) this.#giveUpSet(from, sets);
       const { count, totalBytes } = fragment;
       set = { count, totalBytes, pieces: new Array(count), sinceMs: nowMs, received: 0, bytes: 0 };
       sets.set(fragment.set, set);
+      // The sender was forgotten with its last set.
+      this.#senders.set(from, sets);
     }
     return set;
   }
 
-  #giveUpOldest(map: Map<unknown, unknown>): void {
-    for (const key of map.keys()) {
-      map.delete(key);
+  /** Gives up all of the sender that has been assembling for longest. */
+  #giveUpSender(): void {
+    for (const [from, sets] of this.#senders) {
+      while (sets.size > 0) this.#giveUpSet(from, sets);
+      return;
+    }
+  }
+
+  #giveUpSet(from: string, sets: Map<number, PartialSet>): void {
+    for (const id of sets.keys()) {
+      this.#forget(from, sets, id);
       this.abandoned++;
       return;
     }
   }
 
   #forget(from: string, sets: Map<number, PartialSet>, id: number): void {
+    this.#bytes -= sets.get(id)?.bytes ?? 0;
     sets.delete(id);
     if (sets.size === 0) this.#senders.delete(from);
   }

@@ -103,7 +103,10 @@ export function encodeHeader(version: number, kind: FrameKind, from: string): Bu
   return Buffer.concat([Buffer.from([MAGIC_0, MAGIC_1, version, kind, sender.length]), sender]);
 }
 
+const FIRST_BYTES = 1024;
+/** Frames beyond it are handed over with their memory rather than copied. */
 const KEEP_BYTES = 16 * 1024;
+const MAX_HINT_BYTES = 128 * 1024;
 
 /** Writes messages one after the other into a frame. Its memory is reused while small. */
 export class FrameWriter {
@@ -114,11 +117,13 @@ export class FrameWriter {
   bytes: number;
   readonly #header: Buffer;
   #buffer: Buffer;
+  /** How large the next buffer is made: as the last large frame was. */
+  #hint = FIRST_BYTES;
 
   constructor(version: number, from: string) {
     this.version = version;
     this.#header = encodeHeader(version, FrameKind.messages, from);
-    this.#buffer = this.#fresh(1024);
+    this.#buffer = this.#fresh(FIRST_BYTES);
     this.bytes = this.#header.length;
   }
 
@@ -157,8 +162,12 @@ export class FrameWriter {
   /** The frame so far, in memory of its own; the writer begins the next one. */
   take(): Buffer {
     const used = this.#buffer.subarray(0, this.bytes);
-    const frame = this.bytes > KEEP_BYTES ? used : Buffer.from(used);
-    if (this.bytes > KEEP_BYTES) this.#buffer = this.#fresh(1024);
+    const large = this.bytes > KEEP_BYTES;
+    const frame = large ? used : Buffer.from(used);
+    if (large) {
+      this.#hint = Math.min(this.bytes + (this.bytes >> 2), MAX_HINT_BYTES);
+      this.#buffer = this.#header;
+    }
     this.drop();
     return frame;
   }
@@ -176,9 +185,10 @@ export class FrameWriter {
   }
 
   #grow(needed: number): void {
-    const buffer = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
+    const buffer = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2, this.#hint));
     buffer.set(this.#buffer.subarray(0, this.bytes), 0);
     this.#buffer = buffer;
+    this.#hint = FIRST_BYTES;
   }
 }
 

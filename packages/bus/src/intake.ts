@@ -1,6 +1,7 @@
 import { packError, wireErrorOf } from './body-codec.ts';
 import type { Clock } from './clock.ts';
 import { PROTOCOL_VERSION } from './contract.ts';
+import type { DeadlineWheel } from './deadline-wheel.ts';
 import { MalformedFrameError, MessageTooLargeError, ProtocolMismatchError } from './errors.ts';
 import { type Fragment, Reassembler, readFragment } from './fragment-core.ts';
 import {
@@ -28,6 +29,7 @@ export interface ReceivedFrame {
 export interface IntakeOptions {
   readonly transport: Transport;
   readonly clock: Clock;
+  readonly wheel: DeadlineWheel;
   readonly limits: BusLimits;
   readonly counters: Counters;
   readonly prefix: string;
@@ -42,6 +44,7 @@ const REPLY_SUBJECT_TAIL = /^(node|client)\.[A-Za-z0-9_-]{1,64}\.replies\.[0-9]{
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #reassembler: Reassembler;
+  #watching = false;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -50,6 +53,7 @@ export class Intake {
       maxMessageBytes: limits.maxMessageBytes,
       maxSetsPerSender: limits.maxFragmentSets,
       maxSenders: limits.maxFragmentSenders,
+      maxBytes: limits.maxFragmentBytes,
       maxAgeMs: limits.fragmentTimeoutMs,
     });
   }
@@ -82,11 +86,26 @@ export class Intake {
     const fragment = readFragment(bytes, header);
     if (shared) return this.#refuse(header, fragment);
     const joined = this.#reassembler.add(header.from, fragment, this.#options.clock.monotonicMs());
-    if (joined === undefined) return undefined;
+    if (joined === undefined) {
+      this.#watchAge();
+      return undefined;
+    }
     const inner = readHeader(joined);
     if (inner.kind !== FrameKind.messages || inner.from !== header.from)
       throw new MalformedFrameError('nested fragments');
     return this.#whole(joined, inner);
+  }
+
+  /** Frees what never becomes whole, while there is anything. */
+  #watchAge(): void {
+    if (this.#watching || this.#reassembler.size === 0) return;
+    this.#watching = true;
+    const { wheel, clock, limits } = this.#options;
+    wheel.after(limits.fragmentTimeoutMs + 1, () => {
+      this.#watching = false;
+      this.#reassembler.expire(clock.monotonicMs());
+      this.#watchAge();
+    });
   }
 
   #whole(bytes: Buffer, header: FrameHeader): ReceivedFrame {

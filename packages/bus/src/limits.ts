@@ -6,11 +6,15 @@ export interface BusLimits {
   readonly maxRunning: number;
   /** Bytes that wait to be taken by the network; beyond: `OVERLOADED`. */
   readonly maxBufferedBytes: number;
+  /** Messages of one turn are gathered into frames up to this size, so that the other side can begin with the first. */
+  readonly maxFrameBytes: number;
   /** The largest message, cut into frames where needed; beyond: `MESSAGE_TOO_LARGE`. */
   readonly maxMessageBytes: number;
   /** Cut messages of one sender under assembly, and senders that have any. */
   readonly maxFragmentSets: number;
   readonly maxFragmentSenders: number;
+  /** Bytes of cut messages under assembly, in all. */
+  readonly maxFragmentBytes: number;
   /** How long the pieces of one message may take to arrive. */
   readonly fragmentTimeoutMs: number;
   /** How long `close` waits for handlers that run. */
@@ -23,9 +27,11 @@ export const defaultLimits: BusLimits = Object.freeze({
   maxPending: 16_384,
   maxRunning: 16_384,
   maxBufferedBytes: 64 * 1024 * 1024,
+  maxFrameBytes: 64 * 1024,
   maxMessageBytes: 16 * 1024 * 1024,
   maxFragmentSets: 8,
   maxFragmentSenders: 256,
+  maxFragmentBytes: 128 * 1024 * 1024,
   fragmentTimeoutMs: 10_000,
   closeTimeoutMs: 2_000,
   maxLanes: 4_096,

@@ -88,14 +88,20 @@ export function protocolCompliance(parts: () => Parts): void {
       expect(server.stats()).toMatchObject({ malformed: 0, abandoned: 0 });
     });
 
-    test('many messages beyond one payload leave as several frames', async () => {
-      const { net, server, client } = parts();
+    test('many messages leave as several frames, each as large as the limit or the payload allows', async () => {
+      const { net, server } = parts();
       server.serve('node.n1.echo', echo, (body) => body);
       await net.settled(server);
-      const bytes = new Uint8Array(300 * 1024);
-      const requests = Array.from({ length: 7 }, () => client.request('node.n1.echo', echo, { bytes }, soon));
-      await Promise.all(requests);
-      expect(client.stats()).toMatchObject({ messagesOut: 7, framesOut: 3 });
+      const framesFor = async (maxFrameBytes: number) => {
+        const asker = await net.bus('client.c2', { limits: { maxFrameBytes } });
+        const bytes = new Uint8Array(300 * 1024);
+        await Promise.all(Array.from({ length: 7 }, () => asker.request('node.n1.echo', echo, { bytes }, soon)));
+        await asker.close();
+        return asker.stats().framesOut;
+      };
+      expect(await framesFor(64 * 1024)).toBe(7);
+      expect(await framesFor(700 * 1024)).toBe(4);
+      expect(await framesFor(16 * 1024 * 1024)).toBe(3);
     });
 
     test('beyond the message limit, or cut to a shared address: MESSAGE_TOO_LARGE', async () => {
