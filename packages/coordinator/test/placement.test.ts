@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { addStandIn, forwardCandidates, planPlaces, roleOf } from '../src/placement-core.ts';
+
+const list = ['n1', 'n2', 'n3', 'n4', 'n5'];
+const upSet = fc.subarray(list).map((up) => (node: string) => up.includes(node));
+
+describe('where the copies of a request go', () => {
+  it('asks each node once, healthy primaries first, and a stand-in for each that is missing', () => {
+    fc.assert(
+      fc.property(upSet, fc.integer({ min: 1, max: 5 }), (isUp, n) => {
+        const plan = planPlaces(list, n, true, isUp);
+        const nodes = plan.places.map((p) => p.node);
+        expect(new Set(nodes).size).toBe(nodes.length);
+        expect(nodes.every(isUp)).toBe(true);
+        const primaries = list.slice(0, n);
+        expect(plan.places.filter((p) => p.standsInFor === undefined).map((p) => p.node)).toEqual(
+          primaries.filter(isUp),
+        );
+        const covered = plan.places.flatMap((p) => (p.standsInFor === undefined ? [] : [p.standsInFor]));
+        expect([...covered, ...plan.uncovered].sort()).toEqual(primaries.filter((p) => !isUp(p)).sort());
+        expect(plan.places.length).toBe(Math.min(n, list.filter(isUp).length));
+      }),
+    );
+  });
+
+  it('never counts a stand-in towards a strict quorum', () => {
+    const plan = planPlaces(list, 3, false, (node) => node !== 'n2');
+    expect(plan.places.map((p) => [p.node, p.standsInFor, p.counts])).toEqual([
+      ['n1', undefined, true],
+      ['n3', undefined, true],
+      ['n4', 'n2', false],
+    ]);
+  });
+
+  it('goes down the list for the next stand-in, and says when none is left', () => {
+    const plan = planPlaces(list, 3, true, () => true);
+    expect(addStandIn(plan, 'n1')?.node).toBe('n4');
+    expect(addStandIn(plan, 'n2')?.node).toBe('n5');
+    expect(addStandIn(plan, 'n3')).toBeUndefined();
+    expect(plan.uncovered).toEqual(['n3']);
+  });
+
+  it('lets exactly the primaries coordinate, and stand-ins only when no primary is up', () => {
+    fc.assert(
+      fc.property(upSet, fc.integer({ min: 1, max: 5 }), fc.constantFrom(...list), (isUp, n, self) => {
+        const up = (node: string) => node === self || isUp(node);
+        const role = roleOf(self, list, n, up);
+        if (list.indexOf(self) < n) expect(role).toBe('primary');
+        else if (list.slice(0, n).some(up)) expect(role).toBe('none');
+        else expect(role === 'stand-in' || list.slice(n, list.indexOf(self)).filter(up).length >= n).toBe(true);
+        if (role === 'none') expect(forwardCandidates(self, list, n, up).length).toBeGreaterThan(0);
+      }),
+    );
+  });
+});

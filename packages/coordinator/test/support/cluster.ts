@@ -1,0 +1,181 @@
+import { type Bus, type Clock, type MemoryNetwork, memoryBus, memoryNetwork, systemRandom } from '@ringfort/bus';
+import type { FailureReason, Membership, MembershipEvent } from '@ringfort/membership';
+import { type BucketSettings, foldHistory, type MembershipRecord, partitionOf, type Ring } from '@ringfort/ring';
+import { memoryStore, type RecordId, type Store, serveStorage } from '@ringfort/storage';
+import { virtualClock } from '@ringfort/testkit';
+import { createVersioner, type Versioner } from '@ringfort/versioning';
+import { type Coordinator, type CoordinatorLimits, createCoordinator } from '../../src/index.ts';
+
+/** A membership whose ring is given and whose liveness the test sets by hand. */
+export class FixedMembership implements Membership {
+  readonly state = 'member';
+  readonly down = new Set<string>();
+  readonly failures: { node: string; reason: FailureReason }[] = [];
+  readonly #listeners = new Set<(event: MembershipEvent) => void>();
+  constructor(
+    readonly self: string,
+    public ring: Ring,
+  ) {}
+  isUp(node: string): boolean {
+    return node === this.self || !this.down.has(node);
+  }
+  reportFailure(node: string, reason: FailureReason): void {
+    this.failures.push({ node, reason });
+  }
+  reportSuccess(): void {}
+  setDown(node: string, down: boolean): void {
+    if (this.down.has(node) === down) return;
+    if (down) this.down.add(node);
+    else this.down.delete(node);
+    for (const listener of this.#listeners) listener({ type: down ? 'node.down' : 'node.up', node });
+  }
+  peers(): never[] {
+    return [];
+  }
+  history(): never[] {
+    return [];
+  }
+  on(listener: (event: MembershipEvent) => void) {
+    this.#listeners.add(listener);
+    return { unsubscribe: () => this.#listeners.delete(listener) };
+  }
+  async configureBucket(): Promise<never> {
+    throw new Error('buckets are configured in the history that the cluster is made with');
+  }
+  async close(): Promise<void> {}
+}
+
+export interface TestNode {
+  readonly id: string;
+  bus: Bus;
+  store: Store;
+  versioner: Versioner;
+  membership: FixedMembership;
+  coordinator: Coordinator;
+  /** Closes bus and coordinator; the store stays, for `start`. */
+  stop(): Promise<void>;
+}
+
+export interface TestCluster {
+  readonly network: MemoryNetwork;
+  readonly clock: Clock & { advanceAsync(ms: number): Promise<void> };
+  readonly ring: Ring;
+  readonly nodes: TestNode[];
+  node(id: string): TestNode;
+  /** Runs a promise to its end while virtual time goes on. */
+  run<T>(work: Promise<T>): Promise<T>;
+  /** Lets virtual time pass. */
+  pass(ms: number): Promise<void>;
+  /** Everybody thinks so. */
+  setDown(id: string, down: boolean): void;
+  /** A key whose preference list begins with these nodes. */
+  primariesOf(bucket: string, key: string): { id: RecordId; list: readonly string[] };
+}
+
+export interface TestClusterOptions {
+  readonly nodes?: number;
+  readonly buckets?: Readonly<Record<string, BucketSettings>>;
+  readonly limits?: Partial<CoordinatorLimits>;
+  readonly durability?: 'fsync' | 'interval';
+  readonly maxHintBytesPerTarget?: number;
+}
+
+/** A founded cluster of real stores, buses and coordinators in one process, on virtual time; only liveness is in the test's hand. */
+export async function testCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
+  const clock = virtualClock({ startMs: 1_700_000_000_000 });
+  const network = memoryNetwork({ clock });
+  const ids = Array.from({ length: options.nodes ?? 5 }, (_, i) => `n${i + 1}`);
+  const ring = foldHistory(history(ids, options.buckets ?? {}));
+  const nodes: TestNode[] = [];
+  for (const id of ids) {
+    const store = memoryStore({
+      clock,
+      random: systemRandom,
+      durability: options.durability ?? 'fsync',
+      ...(options.maxHintBytesPerTarget === undefined ? {} : { maxHintBytesPerTarget: options.maxHintBytesPerTarget }),
+    });
+    nodes.push(await startNode(id, store, { clock, network, ring, options }));
+  }
+  return {
+    network,
+    clock,
+    ring,
+    nodes,
+    node: (id) => nodes.find((node) => node.id === id)!,
+    async run(work) {
+      let ended = false;
+      const result = work.finally(() => {
+        ended = true;
+      });
+      result.catch(() => {});
+      for (let i = 0; !ended && i < 10_000; i++) await clock.advanceAsync(1);
+      return result;
+    },
+    pass: (ms) => clock.advanceAsync(ms),
+    setDown: (id, down) => {
+      for (const node of nodes) node.membership.setDown(id, down);
+    },
+    primariesOf: (bucket, key) => {
+      const partition = partitionOf(bucket, key, ring.partitions);
+      return { id: { partition, bucket, key }, list: ring.preferenceList(partition) };
+    },
+  };
+}
+
+async function startNode(
+  id: string,
+  store: Store,
+  { clock, network, ring, options }: { clock: Clock; network: MemoryNetwork; ring: Ring; options: TestClusterOptions },
+): Promise<TestNode> {
+  const bus = memoryBus({ network, cluster: 'test', self: `node.${id}` });
+  const membership = new FixedMembership(id, ring);
+  const versioner = await createVersioner({ random: (count) => systemRandom.bytes(count) });
+  const served = serveStorage({ bus, nodeId: id, store, clock });
+  const coordinator = createCoordinator({
+    bus,
+    store,
+    membership,
+    versioner,
+    clock,
+    random: systemRandom,
+    limits: options.limits,
+  });
+  return {
+    id,
+    bus,
+    store,
+    versioner,
+    membership,
+    coordinator,
+    async stop() {
+      await Promise.all([served.close(), bus.close()]);
+    },
+  };
+}
+
+function history(ids: readonly string[], buckets: Readonly<Record<string, BucketSettings>>): MembershipRecord[] {
+  const founders = [...ids].sort();
+  const founding = founders.map(
+    (node): MembershipRecord => ({
+      kind: 'node.founded',
+      lamport: 0,
+      author: node,
+      node,
+      store: `store-${node}`,
+      weight: 1,
+      zone: 'a',
+      founders,
+      partitions: 64,
+    }),
+  );
+  const made = Object.entries(buckets).map(
+    ([bucket, settings], i): MembershipRecord => ({
+      kind: 'bucket.configured',
+      lamport: i + 1,
+      author: founders[0]!,
+      bucket,
+      settings,
+    }),
+  );
+  return [...founding, ...made];
+}
