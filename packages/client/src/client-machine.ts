@@ -33,7 +33,9 @@ export const clientMachine = setup({
   states: {
     connecting: {
       description: 'No connection to NATS: requests wait, within their deadlines.',
-      on: { 'bus.connected': [{ guard: 'knowsRing', target: 'routing' }, { target: 'viewless' }] },
+      on: {
+        'bus.connected': [{ guard: 'knowsRing', target: 'routing', actions: 'refreshView' }, { target: 'viewless' }],
+      },
     },
     viewless: {
       description: 'No ring is known: any node is asked, and forwards.',
@@ -42,7 +44,7 @@ export const clientMachine = setup({
     },
     routing: {
       description: 'Requests go to the first healthy node of the preference list of their key.',
-      entry: ['refreshView', 'resumeWaiting'],
+      entry: 'resumeWaiting',
       on: { 'bus.disconnected': 'connecting' },
     },
     closed: { type: 'final', entry: 'failWaiting' },

@@ -82,13 +82,14 @@ class FakeNode {
 
 /** A cluster that keeps what it is given in one map, and fails as it is told to. For tests of the client alone. */
 export class FakeCluster {
-  readonly network: MemoryNetwork = memoryNetwork();
+  readonly network: MemoryNetwork;
   readonly nodes = new Map<string, FakeNode>();
   readonly objects = new Map<string, VersionedObject>();
   records: MembershipRecord[];
   #given = 0;
 
-  constructor(ids: readonly string[], founded = true) {
+  constructor(ids: readonly string[], founded = true, network = memoryNetwork()) {
+    this.network = network;
     this.records = founded ? this.founding(ids) : [];
     for (const id of ids) this.nodes.set(id, new FakeNode(this, id));
   }
@@ -126,7 +127,7 @@ export class FakeCluster {
     return ring.preferenceList(partitionOf(bucket, key, ring.partitions)).map((id) => this.node(id));
   }
 
-  /** Requests of a verb that reached any node, as `node:verb` in order of nodes. */
+  /** Requests of a verb that reached any node. */
   count(verb: string): number {
     return [...this.nodes.values()].reduce(
       (sum, node) => sum + node.requests.filter((one) => one.verb === verb).length,
