@@ -39,14 +39,14 @@ export class FakeCoordinator implements Coordinator {
     };
     const before = request.context === undefined ? (this.keysHeld.get(id(request))?.siblings ?? []) : [];
     this.keysHeld.set(id(request), { siblings: [...before, sibling], context });
-    return { context };
+    return { context, siblings: before.length + 1 };
   }
 
   async delete(request: DeleteRequest, options?: CallOptions) {
     await this.#enter('delete', request, options);
     const context = new TextEncoder().encode('tombstone');
     this.keysHeld.set(id(request), { siblings: [], context });
-    return { context };
+    return { context, siblings: 0 };
   }
 
   async keys(request: { bucket: string; cursor?: string | undefined; limit: number }, options?: CallOptions) {

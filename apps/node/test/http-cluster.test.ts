@@ -167,11 +167,11 @@ describe('/metrics', () => {
     const got = await node.app.inject({ method: 'GET', url: '/metrics' });
     expect(got.headers['content-type']).toContain('text/plain; version=0.0.4');
     for (const line of [
-      'ringfort_requests_total{verb="get",node="n1"} 3',
-      'ringfort_requests_total{verb="put",node="n1"} 1',
-      'ringfort_request_errors_total{verb="get",code="QUORUM_UNAVAILABLE",node="n1"} 1',
-      'ringfort_request_errors_total{verb="get",code="INTERNAL",node="n1"} 1',
-      'ringfort_request_duration_seconds_count{node="n1",verb="get"} 3',
+      'ringfort_requests_total{verb="get",way="http",node="n1"} 3',
+      'ringfort_requests_total{verb="put",way="http",node="n1"} 1',
+      'ringfort_request_errors_total{verb="get",way="http",code="QUORUM_UNAVAILABLE",node="n1"} 1',
+      'ringfort_request_errors_total{verb="get",way="http",code="INTERNAL",node="n1"} 1',
+      'ringfort_request_duration_seconds_count{node="n1",verb="get",way="http"} 3',
       'ringfort_siblings_count{node="n1"} 1',
       'ringfort_requests_in_flight{node="n1"} 3',
       'ringfort_hints_written_total{node="n1"} 2',

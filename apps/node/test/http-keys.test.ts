@@ -148,7 +148,7 @@ describe('keys and buckets in the path', () => {
     const text = (maxBytes: number) =>
       fc
         .string({ unit: 'binary', minLength: 1, maxLength: 40 })
-        .filter((s) => s.isWellFormed() && !/^\.\.?$/.test(s) && Buffer.byteLength(s) <= maxBytes);
+        .filter((s) => Buffer.from(s).toString() === s && !/^\.\.?$/.test(s) && Buffer.byteLength(s) <= maxBytes);
     await fc.assert(
       fc.asyncProperty(text(128), text(160), async (bucket, key) => {
         const at = `/v1/buckets/${encodeURIComponent(bucket)}/keys/${encodeURIComponent(key)}`;

@@ -1,0 +1,238 @@
+import { mkdir } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import type { Bus, Clock, MemoryNetwork, Random } from '@ringfort/bus';
+import { type Coordinator, createCoordinator } from '@ringfort/coordinator';
+import { createMembership, historyLogOverMeta, type Membership, type NodeInfo } from '@ringfort/membership';
+import { openLmdbStore, type Store, serveStorage } from '@ringfort/storage';
+import { createVersioner, type Versioner } from '@ringfort/versioning';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { fromPromise } from 'xstate';
+import { openBus } from './bus-options.ts';
+import { dataDirectory, type NodeConfig, parseListen } from './config.ts';
+import { DirectoryNotWritableError, ListenFailedError, NotReadyError, PortTakenError } from './errors.ts';
+import type { HttpHost } from './http/host.ts';
+import { createHttpServer } from './http/server.ts';
+import { membershipLog } from './log.ts';
+import { measuredBus } from './measured-bus.ts';
+import { createMetrics, measured, type NodeMetrics } from './metrics.ts';
+import { runMarkerIn } from './run-marker.ts';
+import { version } from './version.ts';
+
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly network: MemoryNetwork | undefined;
+  readonly log: Logger;
+  readonly processMetrics: boolean;
+  /** Where the node's life stands: `connectingBus`, `serving`, ... */
+  lifeState(): string;
+}
+
+/** Of the parts, those that the node's life has made so far; and the steps that make and close them. */
+export class NodeParts {
+  readonly #config: NodeConfig;
+  readonly #around: Surroundings;
+  readonly #metrics: NodeMetrics;
+  readonly #directory: string;
+  #store: Store | undefined;
+  #http: FastifyInstance | undefined;
+  #httpUrl: string | undefined;
+  #versioner: Versioner | undefined;
+  #bus: Bus | undefined;
+  #storage: { close(): unknown } | undefined;
+  #membership: Membership | undefined;
+  #coordinator: Coordinator | undefined;
+  #countedCoordinator: Coordinator | undefined;
+  /** The step that was begun last, for the message of a stop that hangs. */
+  lastStep = '';
+
+  constructor(config: NodeConfig, around: Surroundings) {
+    this.#config = config;
+    this.#around = around;
+    this.#metrics = createMetrics(config.id, { defaultMetrics: around.processMetrics });
+    this.#directory = resolve(dataDirectory(config));
+  }
+
+  /** The steps under the names that the node's machine gives them. */
+  get steps() {
+    const step = (name: string, run: () => Promise<void>) =>
+      fromPromise<void>(() => {
+        this.lastStep = name;
+        return run();
+      });
+    return {
+      openStore: step('openStore', () => this.#openStore()),
+      openHttp: step('openHttp', () => this.#openHttp()),
+      claimRun: step('claimRun', () => this.#claimRun()),
+      connectBus: step('connectBus', () => this.#connectBus()),
+      serveStorage: step('serveStorage', () => this.#serveStorage()),
+      joinCluster: step('joinCluster', () => this.#joinCluster()),
+      startCoordinator: step('startCoordinator', () => this.#startCoordinator()),
+      drainHttp: step('drainHttp', async () => this.#http?.close()),
+      closeCoordinator: step('closeCoordinator', async () => this.#coordinator?.close()),
+      leaveMembership: step('leaveMembership', async () => this.#membership?.close()),
+      closeBus: step('closeBus', async () => this.#bus?.close()),
+      handRunOver: step('handRunOver', async () => this.#versioner?.stop()),
+      closeStore: step('closeStore', async () => this.#closeStore()),
+    };
+  }
+
+  /** Every part of a node that serves. */
+  all() {
+    const bus = made(this.#bus, 'bus');
+    const store = made(this.#store, 'store');
+    const membership = made(this.#membership, 'membership');
+    return { httpUrl: this.#httpUrl, membership, coordinator: made(this.#coordinator, 'coordinator'), store, bus };
+  }
+
+  async #openStore(): Promise<void> {
+    try {
+      await mkdir(this.#directory, { recursive: true });
+    } catch (cause) {
+      throw new DirectoryNotWritableError(this.#directory, cause);
+    }
+    const { durability, limits } = this.#config;
+    this.#store = await openLmdbStore({
+      directory: this.#directory,
+      durability,
+      maxHintBytesPerTarget: limits.hintBytes,
+    });
+    this.#metrics.sources.store = this.#store;
+  }
+
+  /** Listens before the node can serve: a taken port fails the start before anything else was touched, and `/healthz` answers. */
+  async #openHttp(): Promise<void> {
+    const listen = parseListen(this.#config.http);
+    if (listen === undefined) return;
+    const { host, port } = listen;
+    const http = createHttpServer(this.#httpHost());
+    try {
+      await http.listen({ host, port });
+    } catch (cause) {
+      await http.close();
+      const taken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      throw taken ? new PortTakenError(host, port, '--http', cause) : new ListenFailedError(host, port, cause);
+    }
+    this.#http = http;
+    this.#httpUrl = urlOf(host, (http.server.address() as AddressInfo).port);
+  }
+
+  async #claimRun(): Promise<void> {
+    const { random, log } = this.#around;
+    this.#versioner = await createVersioner({
+      random: (count) => random.bytes(count),
+      marker: runMarkerIn(this.#directory, made(this.#store, 'store'), random),
+      onAlarm: (alarm) => log.error({ alarm }, 'this store knows less than it once did, or a copy of it gives dots'),
+    });
+  }
+
+  async #connectBus(): Promise<void> {
+    const { clock, random, network, log } = this.#around;
+    const onError = (error: unknown, where: string) => log.warn({ err: error, where }, 'the bus met a failure');
+    this.#bus = await openBus(this.#config, { clock, random, network, onError });
+  }
+
+  async #serveStorage(): Promise<void> {
+    this.#storage = serveStorage({
+      bus: made(this.#bus, 'bus'),
+      nodeId: this.#config.id,
+      store: made(this.#store, 'store'),
+    });
+  }
+
+  async #joinCluster(): Promise<void> {
+    const { clock, random, log } = this.#around;
+    const { id, seeds, partitions, weight, zone } = this.#config;
+    const store = made(this.#store, 'store');
+    this.#membership = await createMembership({
+      bus: made(this.#bus, 'bus'),
+      clock,
+      random,
+      log: historyLogOverMeta(store),
+      self: { id, store: store.storeId, weight, zone, info: () => this.#info() },
+      seeds: seeds.length === 0 ? [id] : seeds,
+      partitions,
+      logger: membershipLog(log),
+    });
+  }
+
+  async #startCoordinator(): Promise<void> {
+    const { clock, random, log } = this.#around;
+    const { limits, timeoutMs } = this.#config;
+    this.#coordinator = createCoordinator({
+      bus: measuredBus(made(this.#bus, 'bus'), this.#metrics, clock),
+      store: made(this.#store, 'store'),
+      membership: made(this.#membership, 'membership'),
+      versioner: made(this.#versioner, 'versioner'),
+      clock,
+      random,
+      limits: {
+        maxInFlight: limits.inFlight,
+        maxKeyBytes: limits.keyBytes,
+        maxValueBytes: limits.valueBytes,
+        maxSiblings: limits.siblings,
+        defaultTimeoutMs: timeoutMs,
+      },
+      onFault: (fault, where) =>
+        log.warn({ err: fault, where }, 'the coordinator met a failure that no request waits for'),
+    });
+    this.#countedCoordinator = measured(this.#coordinator, this.#metrics, clock);
+    this.#metrics.sources.coordinator = this.#coordinator;
+  }
+
+  async #closeStore(): Promise<void> {
+    this.#metrics.close();
+    await this.#storage?.close();
+    await this.#store?.close();
+  }
+
+  #info(): NodeInfo {
+    const hintsHeld = (this.#store?.hintStats() ?? []).reduce((sum, { count }) => sum + count, 0);
+    return { ...(this.#httpUrl === undefined ? {} : { http: this.#httpUrl }), pid: process.pid, version, hintsHeld };
+  }
+
+  #httpHost(): HttpHost {
+    const { id, cluster, limits, timeoutMs, tokens } = this.#config;
+    const { random, log } = this.#around;
+    return {
+      nodeId: id,
+      cluster,
+      limits,
+      timeoutMs,
+      tokens,
+      metrics: this.#metrics,
+      random,
+      log,
+      coordinator: () => this.#ready(this.#countedCoordinator),
+      membership: () => this.#ready(this.#membership),
+      unreadyReason: () => this.#unreadyReason(),
+    };
+  }
+
+  #ready<Part>(part: Part | undefined): Part {
+    if (part === undefined) throw new NotReadyError(this.#unreadyReason() ?? 'it is starting');
+    return part;
+  }
+
+  #unreadyReason(): string | undefined {
+    const state = this.#around.lifeState();
+    if (state !== 'serving') return state;
+    const { state: membership, reason } = made(this.#membership, 'membership');
+    if (membership === 'member') return undefined;
+    return `its membership is ${membership}${reason === undefined ? '' : ` (${reason})`}`;
+  }
+}
+
+/** A part that an earlier step has made. */
+function made<Part>(part: Part | undefined, name: string): Part {
+  if (part === undefined) throw new NotReadyError(`its ${name} is not there yet`);
+  return part;
+}
+
+function urlOf(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? hostname() : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}
