@@ -7,7 +7,7 @@ const id = {
   key: z.string().min(1).max(1024),
 };
 export const digestSchema = z.string().length(16);
-const bytes = z.instanceof(Uint8Array);
+const bytes: z.ZodType<Uint8Array> = z.instanceof(Uint8Array);
 
 export const replicaReadRequestSchema = z.object({
   ...id,

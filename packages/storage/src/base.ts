@@ -1,0 +1,22 @@
+import type { ByteKey } from './keys-core.ts';
+import type { Row } from './memtable.ts';
+
+/** The ordered table that lies below the newest rows. */
+export interface Base {
+  get(key: ByteKey): Uint8Array | undefined;
+  /** Rows with `start <= key < end`, in order. */
+  range(start: ByteKey, end: ByteKey): Iterable<readonly [ByteKey, Uint8Array]>;
+  /** Takes rows over, in order of their keys, then the marker; durable when resolved. Repeating it changes nothing. @throws STORE_FULL */
+  apply(rows: readonly Row[], marker: Row): Promise<void>;
+  bytesOnDisk(): number;
+  close(): Promise<void>;
+}
+
+/** Nothing lies below: all rows are in memory. */
+export const noBase: Base = {
+  get: () => undefined,
+  range: () => [],
+  apply: () => Promise.resolve(),
+  bytesOnDisk: () => 0,
+  close: () => Promise.resolve(),
+};

@@ -1,0 +1,136 @@
+import type { RecordId } from './port.ts';
+
+type Details = Record<string, unknown>;
+
+/** What all failures of a store share: a stable `code`, plain `details` that may cross the bus, the `cause` kept. */
+export abstract class StorageError extends Error {
+  abstract readonly code: string;
+  readonly details?: Details | undefined;
+  constructor(message: string, details?: Details, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.details = details;
+  }
+}
+
+/** The bucket, key or target name does not fit into a store key. */
+export class KeyTooLongError extends StorageError {
+  readonly code = 'KEY_TOO_LONG';
+  constructor(what: string, bytes: number, maxBytes: number) {
+    super(`the ${what} has ${bytes} bytes of UTF-8, at most ${maxBytes} fit: use a shorter one`, {
+      what,
+      bytes,
+      maxBytes,
+    });
+  }
+}
+
+/** The bytes under this id are not what was written there: a fault of the disk or of the file system. Never answered as "not found". */
+export class CorruptRecordError extends StorageError {
+  readonly code = 'CORRUPT_RECORD';
+  constructor({ bucket, key, partition }: RecordId, reason: string, options?: ErrorOptions) {
+    super(
+      `the record of ${bucket}/${key} is corrupt (${reason}): repair it from another replica`,
+      { bucket, key, partition },
+      options,
+    );
+  }
+}
+
+/** The disk, or the bound on the store's size, is reached. Reads go on; writes are tried again as soon as there is room. */
+export class StoreFullError extends StorageError {
+  readonly code = 'STORE_FULL';
+  constructor(directory: string, options?: ErrorOptions) {
+    super(`no room left for the store in ${directory}: free disk space, or raise maxBytes`, undefined, options);
+  }
+}
+
+/** The directory was written by a version of this software whose format this one does not read. */
+export class StoreVersionMismatchError extends StorageError {
+  readonly code = 'STORE_VERSION_MISMATCH';
+  constructor(directory: string, found: number, expected: number) {
+    super(
+      `${directory} has store format ${found}, this software reads ${expected}: start the version that wrote it, or use an empty directory`,
+      { found, expected },
+    );
+  }
+}
+
+/** Another process, or another store of this one, has the directory open. */
+export class StoreLockedError extends StorageError {
+  readonly code = 'STORE_LOCKED';
+  constructor(directory: string, options?: ErrorOptions) {
+    super(
+      `${directory} is in use by another running store: stop that one, or choose another directory`,
+      undefined,
+      options,
+    );
+  }
+}
+
+/** The store is closing or closed. */
+export class StoreClosedError extends StorageError {
+  readonly code = 'STORE_CLOSED';
+  constructor() {
+    super('the store is closed: open it again');
+  }
+}
+
+/** Writes are refused for the time being (disk full, or a fault of the disk); reads are served. */
+export class StoreReadOnlyError extends StorageError {
+  readonly code = 'STORE_READ_ONLY';
+  constructor(reason: string) {
+    super(`this store takes no writes: ${reason}`, { reason });
+  }
+}
+
+/** A write reached the operating system, but the disk refused to keep it: what is on disk is unknown until the store is opened again. */
+export class StoreSyncFailedError extends StorageError {
+  readonly code = 'STORE_SYNC_FAILED';
+  constructor(directory: string, options?: ErrorOptions) {
+    super(`the disk under ${directory} failed to sync: check the disk, then restart the node`, undefined, options);
+  }
+}
+
+/** So much is held for this target that no more stand-in writes are taken for it. */
+export class HintsFullError extends StorageError {
+  readonly code = 'HINTS_FULL';
+  constructor(target: string, maxBytes: number) {
+    super(`hints for ${target} have reached ${maxBytes} bytes: bring it back, or remove it from the ring`, {
+      target,
+      maxBytes,
+    });
+  }
+}
+
+/** The sender does not know of a collection that this partition has seen: it reads again and sends what it then has. */
+export class BarrierBehindError extends StorageError {
+  readonly code = 'BARRIER_BEHIND';
+  constructor(partition: number, barrier: number, expected: number) {
+    super(`the message is from before barrier ${expected} of partition ${partition}: read again`, {
+      partition,
+      barrier,
+      expected,
+    });
+  }
+}
+
+/** The directory can't be made, read or written. */
+export class StoreUnwritableError extends StorageError {
+  readonly code = 'STORE_UNWRITABLE';
+  constructor(directory: string, reason: string, options?: ErrorOptions) {
+    super(
+      `can't use ${directory} for the store (${reason}): choose a directory this user may write to`,
+      { reason },
+      options,
+    );
+  }
+}
+
+/** So many writes wait that no more are taken. */
+export class StoreOverloadedError extends StorageError {
+  readonly code = 'STORE_OVERLOADED';
+  constructor(maxQueuedWrites: number) {
+    super(`${maxQueuedWrites} writes are waiting: slow down`, { maxQueuedWrites });
+  }
+}

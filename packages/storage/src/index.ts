@@ -1,0 +1,32 @@
+/**
+ * Where a node keeps its replicas: records with checksums, stand-in records, Merkle leaves and small durable values, on disk (LMDB behind a
+ * journal) or in memory, and the actor that serves them.
+ *
+ * @example
+ * const store = await openLmdbStore({ directory: '/var/lib/ringfort/n1' });
+ * await store.write({ partition: 7, bucket: 'carts', key: 'anna' }, encodeObject(object));
+ * store.read({ partition: 7, bucket: 'carts', key: 'anna' })?.object.siblings;
+ *
+ * @module
+ */
+export * from './contract.ts';
+export * from './errors.ts';
+export { digestOf } from './hash.ts';
+export { leavesPerPartition } from './leaves.ts';
+export { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts';
+export type { DiskHook } from './memory-journal.ts';
+export { type MemoryStoreOptions, memoryStore } from './memory-store.ts';
+export type {
+  Durability,
+  Hint,
+  HintStats,
+  Page,
+  RecordId,
+  Store,
+  StoredRecord,
+  WriteOptions,
+  WriteResult,
+} from './port.ts';
+export { type Logger, type ServedStorage, type ServeStorageOptions, serveStorage } from './serve-storage.ts';
+export { type StorageEvent, type StorageMode, storageMachine } from './storage-machine.ts';
+export type { StoreEngine } from './store-engine.ts';

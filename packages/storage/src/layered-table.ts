@@ -1,0 +1,158 @@
+import type { Clock } from '@ringfort/bus';
+import { type Base, noBase } from './base.ts';
+import type { Journal } from './journal.ts';
+import { encodeFrame, type Frame } from './journal-codec.ts';
+import { type ByteKey, ownKey } from './keys-core.ts';
+import { Memtable, type Row } from './memtable.ts';
+
+/** In the base: the number of the last frame whose rows it holds. */
+export const checkpointKey = ownKey('checkpoint');
+
+export interface LayeredTableOptions {
+  readonly base: Base;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  /** Rows in memory, and bytes in a journal file, before they are handed to the base. */
+  readonly checkpointBytes: number;
+  /** How long a failed checkpoint is left alone. */
+  readonly retryMs: number;
+  readonly lastSequence: number;
+}
+
+/**
+ * One ordered table in three layers: the newest rows in memory (journaled), those that are on their way into the base, and the base. A
+ * checkpoint freezes the first layer, lets the journal go on in its other file, and hands the frozen rows to the base in the order of their
+ * keys: a key written a hundred times meanwhile reaches it once.
+ */
+export class LayeredTable {
+  readonly #options: LayeredTableOptions;
+  #active = new Memtable();
+  #frozen: { readonly rows: Memtable; readonly upTo: number } | undefined;
+  #sequence: number;
+  /** What the base's marker says. */
+  #marked: number;
+  #running: Promise<void> | undefined;
+  #failure: { readonly error: unknown; readonly atMs: number } | undefined;
+
+  constructor(options: LayeredTableOptions) {
+    this.#options = options;
+    this.#sequence = options.lastSequence;
+    this.#marked = options.lastSequence;
+  }
+
+  get(key: ByteKey): Uint8Array | undefined {
+    let value = this.#active.get(key);
+    if (value === undefined) value = this.#frozen?.rows.get(key);
+    if (value === undefined) return this.#options.base.get(key);
+    return value ?? undefined;
+  }
+
+  /** Rows with `start <= key < end`, in order; both of one group. */
+  *range(start: ByteKey, end: ByteKey): Generator<readonly [ByteKey, Uint8Array]> {
+    const layers = [this.#active.range(start, end)];
+    if (this.#frozen !== undefined) layers.push(this.#frozen.rows.range(start, end));
+    for (const [key, value] of mergeInOrder([...layers, this.#options.base.range(start, end)]))
+      if (value !== null) yield [key, value];
+  }
+
+  /** Makes the rows safe, then visible, all or none. @throws STORE_FULL, STORE_SYNC_FAILED */
+  commit(rows: readonly Row[]): void {
+    this.#options.journal.append(encodeFrame(this.#sequence + 1, rows));
+    this.#sequence++;
+    this.#show(rows);
+  }
+
+  /** Rows of a frame that the journal still holds, at opening. */
+  replay({ sequence, rows }: Frame): void {
+    this.#sequence = sequence;
+    this.#show(rows);
+  }
+
+  /** At opening: numbers that a dropped end of the journal may hold are never given again. */
+  skipTo(sequence: number): void {
+    this.#sequence = Math.max(this.#sequence, sequence);
+  }
+
+  #show(rows: readonly Row[]): void {
+    const keepsNothing = this.#options.base === noBase;
+    for (const [key, value] of rows)
+      if (value === null && keepsNothing) this.#active.delete(key);
+      else this.#active.set(key, value);
+  }
+
+  /**
+   * Before a batch: starts a checkpoint when it is due. Answers undefined when there is room, else a promise that is settled when there is,
+   * or there can be none. @throws what the last checkpoint failed with, for `retryMs`
+   */
+  makeRoom(): Promise<void> | undefined {
+    const { base, journal, clock, checkpointBytes, retryMs } = this.#options;
+    if (base === noBase) return undefined;
+    const fill = Math.max(this.#active.bytes, journal.bytes);
+    if (this.#running !== undefined) return fill > 2 * checkpointBytes ? this.#running : undefined;
+    if (this.#failure !== undefined) {
+      if (clock.monotonicMs() - this.#failure.atMs < retryMs) throw this.#failure.error;
+      return this.checkpoint();
+    }
+    if (fill > checkpointBytes) this.checkpoint().catch(() => undefined); // kept in #failure, thrown by the next call
+    return undefined;
+  }
+
+  /** Hands all rows that are in memory to the base. */
+  checkpoint(): Promise<void> {
+    this.#running ??= this.#checkpoint()
+      .then(
+        () => {
+          this.#failure = undefined;
+        },
+        (error: unknown) => {
+          this.#failure = { error, atMs: this.#options.clock.monotonicMs() };
+          throw error;
+        },
+      )
+      .finally(() => {
+        this.#running = undefined;
+      });
+    return this.#running;
+  }
+
+  async #checkpoint(): Promise<void> {
+    if (this.#frozen === undefined) {
+      if (this.#sequence === this.#marked) return;
+      this.#frozen = { rows: this.#active, upTo: this.#sequence };
+      this.#active = new Memtable();
+      this.#options.journal.rotate();
+    }
+    const { rows, upTo } = this.#frozen;
+    // First the journal: else a power cut could leave some rows of a frame in the base, and none in the journal.
+    await this.#options.journal.sync();
+    await this.#options.base.apply(rows.rowsInOrder(), [checkpointKey, encodeSequence(upTo)]);
+    this.#marked = upTo;
+    this.#frozen = undefined;
+  }
+}
+
+export function encodeSequence(sequence: number): Uint8Array {
+  const out = Buffer.alloc(8);
+  out.writeBigUInt64LE(BigInt(sequence));
+  return out;
+}
+
+export function decodeSequence(bytes: Uint8Array | undefined): number {
+  return bytes === undefined ? 0 : Number(Buffer.from(bytes).readBigUInt64LE());
+}
+
+/** Merges layers that are each in order; of equal keys the first layer's row counts. */
+function* mergeInOrder(layers: readonly Iterable<Row>[]): Generator<Row> {
+  const heads = layers.map((layer) => {
+    const rows = layer[Symbol.iterator]();
+    return { rows, head: rows.next() };
+  });
+  for (;;) {
+    let least: Row | undefined;
+    for (const { head } of heads)
+      if (!head.done && (least === undefined || head.value[0] < least[0])) least = head.value;
+    if (least === undefined) return;
+    for (const one of heads) if (!one.head.done && one.head.value[0] === least[0]) one.head = one.rows.next();
+    yield least;
+  }
+}

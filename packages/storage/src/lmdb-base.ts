@@ -1,0 +1,106 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { open, type RootDatabase } from 'lmdb';
+import type { Base } from './base.ts';
+import { StoreFullError, StoreUnwritableError } from './errors.ts';
+import { type ByteKey, bytesOfKey, keyOfBytes, nextKey } from './keys-core.ts';
+import type { Row } from './memtable.ts';
+
+/** Rows per LMDB transaction: bounds how long the event loop is busy with handing them over. */
+const rowsPerTransaction = 256;
+const keysPerChunk = 256;
+
+export interface LmdbBaseOptions {
+  readonly directory: string;
+  readonly mapBytes: number;
+  readonly maxBytes: number;
+}
+
+/**
+ * LMDB, as the base of a store. Every commit is synced before it counts (neither `noSync` nor `overlappingSync`), on LMDB's own thread: so
+ * the file is whole after a power cut at any moment.
+ */
+export class LmdbBase implements Base {
+  readonly #db: RootDatabase<Uint8Array, Uint8Array>;
+  readonly #options: LmdbBaseOptions;
+  readonly #path: string;
+
+  constructor(options: LmdbBaseOptions) {
+    this.#options = options;
+    this.#path = join(options.directory, 'data.mdb');
+    this.#db = open({
+      path: this.#path,
+      noSubdir: true,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      overlappingSync: false,
+      mapSize: options.mapBytes,
+      maxDbs: 1,
+      maxReaders: 16,
+    });
+  }
+
+  get(key: ByteKey): Uint8Array | undefined {
+    return this.#db.getBinary(bytesOfKey(key));
+  }
+
+  *range(start: ByteKey, end: ByteKey): Generator<readonly [ByteKey, Uint8Array]> {
+    let from = start;
+    for (;;) {
+      const keys = [...this.#db.getKeys({ start: bytesOfKey(from), end: bytesOfKey(end), limit: keysPerChunk })];
+      for (const bytes of keys) {
+        const key = keyOfBytes(bytes);
+        const value = this.get(key);
+        if (value !== undefined) yield [key, value];
+        from = nextKey(key);
+      }
+      if (keys.length < keysPerChunk) return;
+    }
+  }
+
+  async apply(rows: readonly Row[], marker: Row): Promise<void> {
+    const bytes = rows.reduce((sum, [key, value]) => sum + key.length + (value?.length ?? 0), 0);
+    if (this.bytesOnDisk() + bytes > this.#options.maxBytes) throw new StoreFullError(this.#options.directory);
+    for (let at = 0; at < rows.length; at += rowsPerTransaction) {
+      await this.#commit(rows.slice(at, at + rowsPerTransaction));
+      await nextTurn();
+    }
+    await this.#commit([marker]);
+    this.#db.resetReadTxn();
+  }
+
+  async #commit(rows: readonly Row[]): Promise<void> {
+    const done = new Set<Promise<unknown>>();
+    for (const [key, value] of rows) {
+      const bytes = bytesOfKey(key);
+      done.add(value === null ? this.#db.remove(bytes) : this.#db.put(bytes, value));
+    }
+    try {
+      await Promise.all(done);
+    } catch (error) {
+      throw await this.#explain(error);
+    }
+  }
+
+  /** lmdb-js rejects with a general error whose `commitError` promise rejects with the reason. */
+  async #explain(error: unknown): Promise<Error> {
+    const { commitError } = error as { commitError?: Promise<unknown> };
+    const cause = (await commitError?.then(
+      () => error,
+      (reason: unknown) => reason,
+    )) as (Error & { code?: number | string }) | undefined;
+    const { directory } = this.#options;
+    if (/ENOSPC|No space left|MDB_MAP_FULL|Disk quota/i.test(`${cause?.code} ${cause?.message}`))
+      return new StoreFullError(directory, { cause: cause ?? error });
+    return new StoreUnwritableError(directory, cause?.message ?? String(error), { cause: cause ?? error });
+  }
+
+  bytesOnDisk(): number {
+    return statSync(this.#path).blocks * 512;
+  }
+
+  close(): Promise<void> {
+    return this.#db.close();
+  }
+}

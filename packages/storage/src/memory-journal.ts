@@ -1,0 +1,56 @@
+import type { Clock } from '@ringfort/bus';
+import { type Journal, SharedFlush } from './journal.ts';
+
+/** Faults of a simulated disk: what it throws (or rejects with) is what the store's caller sees. */
+export interface DiskHook {
+  /** Before a batch counts. */
+  append?(frame: Uint8Array): void;
+  /** Before what was appended counts as synced. */
+  sync?(): Promise<void> | void;
+}
+
+/** A journal that keeps nothing: what it simulates is when a batch is durable. */
+export class MemoryJournal implements Journal {
+  readonly bytes = 0;
+  readonly #clock: Clock;
+  readonly #syncDelayMs: number;
+  readonly #disk: DiskHook;
+  #appended = 0;
+  #synced = 0;
+  readonly #flush = new SharedFlush(() => this.#syncAll());
+
+  constructor(clock: Clock, syncDelayMs: number, disk: DiskHook) {
+    this.#clock = clock;
+    this.#syncDelayMs = syncDelayMs;
+    this.#disk = disk;
+  }
+
+  get durable(): boolean {
+    return this.#synced === this.#appended;
+  }
+
+  append(frame: Uint8Array): void {
+    this.#disk.append?.(frame);
+    this.#appended++;
+  }
+
+  sync(): Promise<void> {
+    return this.durable ? Promise.resolve() : this.#flush.run();
+  }
+
+  rotate(): void {}
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #syncAll(): Promise<void> {
+    const upTo = this.#appended;
+    if (this.#syncDelayMs > 0)
+      await new Promise<void>((resolve) => {
+        this.#clock.setTimeout(resolve, this.#syncDelayMs);
+      });
+    await this.#disk.sync?.();
+    this.#synced = Math.max(this.#synced, upTo);
+  }
+}

@@ -1,0 +1,93 @@
+import { type ByteKey, groupOf } from './keys-core.ts';
+
+/** A value, or null: the key is deleted here whatever lies below. */
+export type Value = Uint8Array | null;
+export type Row = readonly [ByteKey, Value];
+
+interface Group {
+  readonly rows: Map<ByteKey, Value>;
+  sorted: ByteKey[] | undefined;
+}
+
+/** The newest rows, in memory, over what lies below them; in order within a group of keys. */
+export class Memtable {
+  readonly #groups = new Map<string, Group>();
+  #bytes = 0;
+  #size = 0;
+
+  /** Approximate bytes held, keys included. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Undefined: nothing is known here of the key. */
+  get(key: ByteKey): Value | undefined {
+    return this.#groups.get(groupOf(key))?.rows.get(key);
+  }
+
+  set(key: ByteKey, value: Value): void {
+    const name = groupOf(key);
+    let group = this.#groups.get(name);
+    if (group === undefined) {
+      group = { rows: new Map(), sorted: undefined };
+      this.#groups.set(name, group);
+    }
+    const before = group.rows.get(key);
+    if (before === undefined) {
+      group.sorted = undefined;
+      this.#size++;
+      this.#bytes += key.length + 64;
+    }
+    this.#bytes += (value?.length ?? 0) - (before?.length ?? 0);
+    group.rows.set(key, value);
+  }
+
+  /** Forgets the key, as if nothing had been set. */
+  delete(key: ByteKey): void {
+    const group = this.#groups.get(groupOf(key));
+    const before = group?.rows.get(key);
+    if (group === undefined || before === undefined) return;
+    group.rows.delete(key);
+    group.sorted = undefined;
+    this.#size--;
+    this.#bytes -= key.length + 64 + (before?.length ?? 0);
+  }
+
+  /** Rows with `start <= key < end`, in order; both of one group. */
+  *range(start: ByteKey, end: ByteKey): Generator<Row> {
+    const group = this.#groups.get(groupOf(start));
+    if (group === undefined) return;
+    group.sorted ??= [...group.rows.keys()].sort(compareKeys);
+    const { sorted } = group;
+    for (let i = lowerBound(sorted, start); i < sorted.length && sorted[i]! < end; i++) {
+      const value = group.rows.get(sorted[i]!);
+      if (value !== undefined) yield [sorted[i]!, value];
+    }
+  }
+
+  /** All rows in the order of their keys. */
+  rowsInOrder(): Row[] {
+    const rows: Row[] = [];
+    for (const group of this.#groups.values()) for (const row of group.rows) rows.push(row);
+    return rows.sort((a, b) => compareKeys(a[0], b[0]));
+  }
+}
+
+export function compareKeys(a: ByteKey, b: ByteKey): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function lowerBound(sorted: readonly ByteKey[], key: ByteKey): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]! < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,209 @@
+import { type Bus, type Clock, type Inbound, systemClock } from '@ringfort/bus';
+import { liveSiblings } from '@ringfort/versioning';
+import { createActor, fromPromise } from 'xstate';
+import {
+  type ReplicaReadReply,
+  type ReplicaReadRequest,
+  type ReplicaWriteReply,
+  type ReplicaWriteRequest,
+  replicaKeys,
+  replicaRead,
+  replicaWrite,
+} from './contract.ts';
+import { BarrierBehindError, CorruptRecordError, StoreClosedError, StoreReadOnlyError } from './errors.ts';
+import { bytesOfKey, primaryKey } from './keys-core.ts';
+import type { Store } from './port.ts';
+import { type StorageEvent, type StorageMode, storageMachine } from './storage-machine.ts';
+
+/** Where failures are told; a pino logger fits. */
+export interface Logger {
+  warn(details: Record<string, unknown>, message: string): void;
+}
+
+export interface ServeStorageOptions {
+  readonly bus: Bus;
+  readonly nodeId: string;
+  readonly store: Store;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
+
+export interface ServedStorage {
+  readonly mode: StorageMode;
+  /** Told of every change of mode, until unsubscribed. */
+  onMode(listener: (mode: StorageMode) => void): { unsubscribe(): void };
+  /** Tells of a failed write that did not come over the bus, such as the coordinator's own. */
+  report(error: unknown): void;
+  /** Serves no more, then closes the store. */
+  close(): Promise<void>;
+}
+
+/** Bytes of one page of keys: below the bus's frame size. */
+const maxFoldBytes = 4 * 1024 * 1024;
+
+/** Serves the replica verbs of `node.<id>.storage` from an open store. */
+export function serveStorage({ bus, nodeId, store, clock = systemClock, logger }: ServeStorageOptions): ServedStorage {
+  const gate = startGate(store, clock, logger);
+  const address = `node.${nodeId}.storage`;
+  const served = [
+    bus.serve(
+      address,
+      replicaRead,
+      guardReads(gate, (request, inbound) => readReplica(store, request, inbound)),
+    ),
+    bus.serve(address, replicaWrite, (request, inbound) => {
+      gate.checkWritable();
+      return writeReplica(store, request, inbound).catch((error: unknown) => {
+        gate.report(error);
+        throw error;
+      });
+    }),
+    bus.serve(
+      address,
+      replicaKeys,
+      guardReads(gate, (request) => listKeys(store, request, clock.now())),
+    ),
+  ];
+  return {
+    get mode() {
+      return gate.mode;
+    },
+    onMode: gate.onMode,
+    report: gate.report,
+    close() {
+      for (const one of served) one.unsubscribe();
+      return gate.close();
+    },
+  };
+}
+
+interface Gate {
+  readonly mode: StorageMode;
+  onMode: ServedStorage['onMode'];
+  report(error: unknown): void;
+  checkReadable(): void;
+  checkWritable(): void;
+  close(): Promise<void>;
+}
+
+/** The machine, and its mode in a variable for the hot path. */
+function startGate(store: Store, clock: Clock, logger: Logger | undefined): Gate {
+  const machine = storageMachine.provide({
+    actors: {
+      openStore: fromPromise<Store>(() => Promise.resolve(store)),
+      probeWrite: fromPromise<void>(() => store.putMeta('storage/probe', undefined)),
+      closeStore: fromPromise<void>(() => store.close()),
+    },
+  });
+  // xstate's clock is two of ours.
+  const actor = createActor(machine, {
+    clock: { setTimeout: (fn, ms) => clock.setTimeout(fn, ms), clearTimeout: (id) => clock.clearTimeout(id) },
+  });
+  const listeners = new Set<(mode: StorageMode) => void>();
+  let mode: StorageMode = 'serving';
+  let reason = '';
+  actor.subscribe({
+    next: (snapshot) => {
+      reason = String((snapshot.context.error as Error | undefined)?.message ?? '');
+      const next = modeOf(snapshot.value);
+      if (next === mode || next === 'opening') return;
+      mode = next;
+      if (mode === 'readOnly' || mode === 'failed')
+        logger?.warn({ mode, error: snapshot.context.error }, 'the store changed its mode');
+      for (const listener of listeners) listener(mode);
+    },
+    error: (error) => logger?.warn({ error }, 'the storage machine failed'),
+  });
+  actor.start();
+  const report = (error: unknown) => {
+    const type: StorageEvent['type'] = error instanceof CorruptRecordError ? 'record.corrupted' : 'write.failed';
+    if (type === 'record.corrupted') logger?.warn({ error }, 'a record is corrupt');
+    actor.send({ type, error });
+  };
+  return {
+    get mode() {
+      return mode;
+    },
+    onMode(listener) {
+      listeners.add(listener);
+      return { unsubscribe: () => listeners.delete(listener) };
+    },
+    report,
+    checkReadable() {
+      if (mode !== 'serving' && mode !== 'readOnly') throw new StoreClosedError();
+    },
+    checkWritable() {
+      if (mode === 'serving') return;
+      throw mode === 'readOnly' ? new StoreReadOnlyError(reason) : new StoreClosedError();
+    },
+    close: () =>
+      new Promise((resolve, reject) => {
+        const settle = (snapshot: ReturnType<typeof actor.getSnapshot>) => {
+          if (snapshot.status === 'active') return;
+          if (snapshot.value === 'failed') reject(snapshot.context.error);
+          else resolve();
+        };
+        actor.subscribe(settle);
+        if (actor.getSnapshot().status === 'active') actor.send({ type: 'close.start' });
+        else settle(actor.getSnapshot());
+      }),
+  };
+}
+
+function modeOf(value: string | Record<string, unknown>): StorageMode {
+  return (typeof value === 'string' ? value : Object.keys(value)[0]) as StorageMode;
+}
+
+function guardReads<Q, R>(gate: Gate, read: (request: Q, inbound: Inbound) => R): (request: Q, inbound: Inbound) => R {
+  return (request, inbound) => {
+    gate.checkReadable();
+    try {
+      return read(request, inbound);
+    } catch (error) {
+      if (error instanceof CorruptRecordError) gate.report(error);
+      throw error;
+    }
+  };
+}
+
+function readReplica(store: Store, request: ReplicaReadRequest, { barrier }: Inbound): ReplicaReadReply {
+  checkBarrier(store, request.partition, barrier);
+  const record = request.standIn === true ? store.readHint(request) : store.read(request);
+  if (record === undefined) return {};
+  const { digest } = record;
+  return digest === request.have ? { digest } : { digest, object: record.bytes };
+}
+
+async function writeReplica(
+  store: Store,
+  request: ReplicaWriteRequest,
+  { barrier }: Inbound,
+): Promise<ReplicaWriteReply> {
+  const { object, owedTo, sync } = request;
+  const options = { sync, barrier };
+  const { digest, durable, merged } = await (owedTo === undefined
+    ? store.write(request, object, options)
+    : store.writeHint(request, object, owedTo, options));
+  return merged === undefined ? { digest, durable } : { digest, durable, merged };
+}
+
+function checkBarrier(store: Store, partition: number, sent: number): void {
+  const held = store.barrier(partition);
+  if (sent < held) throw new BarrierBehindError(partition, sent, held);
+}
+
+interface KeysRequest {
+  readonly partition: number;
+  readonly bucket: string;
+  readonly after?: string | undefined;
+  readonly limit: number;
+}
+
+function listKeys(store: Store, { partition, bucket, after, limit }: KeysRequest, nowMs: number) {
+  // An empty `after` lies before every key.
+  const cursor =
+    after === undefined || after === '' ? {} : { after: bytesOfKey(primaryKey({ partition, bucket, key: after })) };
+  const { items, next } = store.fold({ partition, bucket, ...cursor }, { maxItems: limit, maxBytes: maxFoldBytes });
+  const keys = items.map(({ id, record }) => ({ key: id.key, live: liveSiblings(record.object, nowMs).length > 0 }));
+  return { keys, more: next !== undefined };
+}

@@ -1,0 +1,108 @@
+import type { ActorId } from '@ringfort/versioning';
+import { BarrierBehindError, CorruptRecordError, HintsFullError } from './errors.ts';
+import { hex64 } from './hash.ts';
+import { decodeHint, encodeHint, encodeOwedRow, type HintRecord, type OwedRow } from './hint-codec.ts';
+import { type ByteKey, encodeId, owedKey } from './keys-core.ts';
+import { leafPlace } from './leaves.ts';
+import { mergeRecord } from './merge-core.ts';
+import type { RecordId } from './port.ts';
+import { RecordView } from './record-codec.ts';
+import type { Stage } from './stage.ts';
+
+/** What a write answers, before it is known whether it is on disk. */
+export interface Written {
+  readonly digest: string;
+  readonly merged: Uint8Array | undefined;
+}
+
+/** Read-merge-write of a primary record, and of its leaf. Stages everything or throws and stages nothing. */
+export function stageWrite(stage: Stage, id: RecordId, bytes: Uint8Array, actor: ActorId | undefined): Written {
+  const key = `P${encodeId(id)}`;
+  const stored = stage.get(key);
+  const held = stored === undefined ? undefined : new RecordView(stored, id);
+  const { record, hash, merged } = mergeRecord(held, bytes, actor);
+  if (record !== undefined) {
+    stage.set(key, record);
+    if (held?.hash !== hash) stage.moveLeaf(id.partition, leafPlace(key), held?.hash, hash);
+    if (held === undefined) stage.count({ records: 1 });
+  }
+  return { digest: hex64(hash), merged };
+}
+
+export interface HintWrite {
+  readonly id: RecordId;
+  readonly bytes: Uint8Array;
+  readonly owedTo: readonly string[];
+  readonly actor: ActorId | undefined;
+  readonly nowMs: number;
+  readonly maxBytesPerTarget: number;
+}
+
+/** Merges into the stand-in record and adds to whom it is owed. Stages everything or throws and stages nothing. */
+export function stageHint(stage: Stage, { id, bytes, owedTo, actor, nowMs, maxBytesPerTarget }: HintWrite): Written {
+  const encodedId = encodeId(id);
+  const key = `H${encodedId}`;
+  const stored = stage.get(key);
+  const before = stored === undefined ? undefined : readHint(stored, id);
+  const held = before === undefined ? undefined : new RecordView(before.record, id);
+  const outcome = mergeRecord(held, bytes, actor);
+  const record = outcome.record ?? before!.record;
+  const owed = new Map(before?.owed);
+  for (const target of owedTo) if (!owed.has(target)) owed.set(target, nowMs);
+  const answer = { digest: hex64(outcome.hash), merged: outcome.merged };
+  if (outcome.record === undefined && owed.size === before?.owed.size) return answer;
+  for (const target of owed.keys()) {
+    const grown = stage.owedBytes(target) + record.length - (before?.owed.has(target) ? before.record.length : 0);
+    if (grown > maxBytesPerTarget && grown > stage.owedBytes(target))
+      throw new HintsFullError(target, maxBytesPerTarget);
+  }
+  replaceHint(stage, encodedId, before, { owed, record });
+  return answer;
+}
+
+/** The target has the object of this digest: it is owed no more, if that is still what is held. */
+export function stageDelivered(stage: Stage, id: RecordId, target: string, digest: string): void {
+  const encodedId = encodeId(id);
+  const stored = stage.get(`H${encodedId}`);
+  if (stored === undefined) return;
+  const before = readHint(stored, id);
+  if (!before.owed.has(target) || new RecordView(before.record, id).digest !== digest) return;
+  const owed = new Map(before.owed);
+  owed.delete(target);
+  replaceHint(stage, encodedId, before, owed.size === 0 ? undefined : { owed, record: before.record });
+}
+
+function replaceHint(
+  stage: Stage,
+  encodedId: ByteKey,
+  before: HintRecord | undefined,
+  after: HintRecord | undefined,
+): void {
+  const targets = new Set([...(before?.owed.keys() ?? []), ...(after?.owed.keys() ?? [])]);
+  for (const target of targets) {
+    const [was, is] = [owedRow(before, target), owedRow(after, target)];
+    if (was?.bytes === is?.bytes && was?.takenMs === is?.takenMs) continue;
+    stage.set(owedKey(target, encodedId), is === undefined ? null : encodeOwedRow(is));
+    stage.moveOwed(target, was, is);
+  }
+  stage.set(`H${encodedId}`, after === undefined ? null : encodeHint(after));
+  if (before === undefined) stage.count({ hintRecords: 1 });
+  if (after === undefined) stage.count({ hintRecords: -1 });
+}
+
+function owedRow(hint: HintRecord | undefined, target: string): OwedRow | undefined {
+  const takenMs = hint?.owed.get(target);
+  return hint === undefined || takenMs === undefined ? undefined : { bytes: hint.record.length, takenMs };
+}
+
+/** @throws CORRUPT_RECORD */
+export function readHint(stored: Uint8Array, id: RecordId): HintRecord {
+  const hint = decodeHint(stored);
+  if (hint === undefined) throw new CorruptRecordError(id, 'its list of targets does not decode');
+  return hint;
+}
+
+/** @throws BARRIER_BEHIND */
+export function checkBarrier(partition: number, sent: number | undefined, held: number): void {
+  if (sent !== undefined && sent < held) throw new BarrierBehindError(partition, sent, held);
+}
