@@ -45,7 +45,7 @@ export function isPrimary(list: readonly string[], n: number, node: string): boo
 /**
  * The first `n` healthy nodes of a preference list, annotated as in riak_core_apl: the primaries that are up, in list order, then for each
  * primary that is down, in list order, the next healthy fallback, marked with the primary that it stands in for. Shorter than `n` when too
- * few are up. `isUp` is asked once per node at most. With `out` that array is emptied, filled and returned.
+ * few are up. `isUp` is asked once per node at most. With `out` that array is overwritten and returned. `n` is at most 31.
  */
 export function activePlaces(
   list: readonly string[],
@@ -55,17 +55,19 @@ export function activePlaces(
 ): Place[] {
   const end = Math.min(n, list.length);
   let missing = 0;
-  out.length = 0;
+  let count = 0;
   for (let i = 0; i < end; i++) {
     const node = list[i]!;
-    if (isUp(node)) out.push({ node });
+    if (isUp(node)) out[count++] = { node };
     else missing |= 1 << i;
   }
   for (let fallback = end; missing !== 0 && fallback < list.length; fallback++) {
     const node = list[fallback]!;
     if (!isUp(node)) continue;
-    out.push({ node, standsInFor: list[31 - Math.clz32(missing & -missing)]! });
+    out[count++] = { node, standsInFor: list[31 - Math.clz32(missing & -missing)]! };
     missing &= missing - 1;
   }
+  // Cut last, and only when needed: emptying an array first would throw its storage away.
+  if (out.length !== count) out.length = count;
   return out;
 }

@@ -53,7 +53,10 @@ export class Repair {
       this.#search(first.lack > first.surplus);
       const cost = this.#cheapestEnd(first.surplus > first.lack);
       if (cost === undefined || cost > maxCost) return;
+      const before = first.surplus + first.lack;
       this.#carryAll(cost);
+      const { surplus, lack } = imbalance(slots, bounds);
+      if (surplus + lack >= before) throw new Error('placement: a round of repair carried nothing');
     }
   }
 
@@ -85,6 +88,7 @@ export class Repair {
 
   #relax(vertex: number, distance: number): false {
     if (distance >= this.#distance[vertex]!) return false;
+    if (distance < -unreached) throw new Error('placement: the table was not of least cost before its repair');
     this.#distance[vertex] = distance;
     if (this.#queued[vertex] === 0) {
       this.#queued[vertex] = 1;
@@ -94,7 +98,7 @@ export class Repair {
     return false;
   }
 
-  /** Moves that the vertex's shortest path costs; distances are moves x moveCost + arcs, and arcs are far fewer than half of that. */
+  /** Moves that the vertex's shortest path costs: distances are moves x moveCost + arcs, and no path has that many arcs. */
   #movesTo(vertex: number): number {
     return Math.floor(this.#distance[vertex]! / moveCost);
   }

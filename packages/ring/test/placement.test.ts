@@ -132,7 +132,7 @@ describe('placement', () => {
           });
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 200 },
     );
   }, 30_000);
 

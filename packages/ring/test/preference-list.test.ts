@@ -21,7 +21,7 @@ describe('a preference list', () => {
   it('names every node once, the owners first', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 25 }), fc.integer({ min: 1, max: 5 }), (count, zones) => {
-        const ring = foldHistory(zoned(count, zones));
+        const ring = foldHistory(zoned(count, zones, 16));
         for (let partition = 0; partition < ring.partitions; partition++) {
           const list = ring.preferenceList(partition);
           expect([...list].sort()).toEqual(ring.nodes.map(({ id }) => id));
