@@ -48,6 +48,7 @@ export function createForwarder(fx: Effects): Forwarder {
   return {
     async write(contract, request, candidates, timeoutMs) {
       const deadlineMs = fx.clock.monotonicMs() + timeoutMs;
+      if (fx.bus.status !== 'connected') return unreached;
       const body = { ...request, hops: (request.hops ?? 0) + 1 };
       for (const node of candidates) {
         const leftMs = deadlineMs - fx.clock.monotonicMs();
@@ -57,7 +58,7 @@ export function createForwarder(fx: Effects): Forwarder {
         try {
           return await ask(contract, body, node, leftMs);
         } catch (error) {
-          if (!refusals.has(codeOf(error)) && !isRefusedBeforeSending(error)) throw indeterminate(error);
+          if (!refusals.has(codeOf(error))) throw indeterminate(error);
         } finally {
           fx.wheel.cancel(hedge);
         }
@@ -101,11 +102,6 @@ export function createForwarder(fx: Effects): Forwarder {
       });
     },
   };
-}
-
-/** The bus was down before the message could leave. */
-function isRefusedBeforeSending(error: unknown): boolean {
-  return (error as { details?: { outcome?: unknown } }).details?.outcome === 'not-applied';
 }
 
 /** A write whose fate at the other node is unknown says so. */
