@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import type { Bus, Clock, MemoryNetwork, Random } from '@ringfort/bus';
 import { type Coordinator, createCoordinator } from '@ringfort/coordinator';
 import { createMembership, historyLogOverMeta, type Membership, type NodeInfo } from '@ringfort/membership';
-import { openLmdbStore, type Store, serveStorage } from '@ringfort/storage';
+import { openLmdbStore, type ServedStorage, type Store, serveStorage } from '@ringfort/storage';
 import { createVersioner, type Versioner } from '@ringfort/versioning';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
@@ -15,7 +15,7 @@ import { dataDirectory, type NodeConfig, parseListen } from './config.ts';
 import { DirectoryNotWritableError, ListenFailedError, NotReadyError, PortTakenError } from './errors.ts';
 import type { HttpHost } from './http/host.ts';
 import { createHttpServer } from './http/server.ts';
-import { membershipLog } from './log.ts';
+import { membershipLog, RarelyLog } from './log.ts';
 import { measuredBus } from './measured-bus.ts';
 import { createMetrics, measured, type NodeMetrics } from './metrics.ts';
 import { runMarkerIn } from './run-marker.ts';
@@ -37,12 +37,13 @@ export class NodeParts {
   readonly #around: Surroundings;
   readonly #metrics: NodeMetrics;
   readonly #directory: string;
+  readonly #faults: RarelyLog;
   #store: Store | undefined;
   #http: FastifyInstance | undefined;
   #httpUrl: string | undefined;
   #versioner: Versioner | undefined;
   #bus: Bus | undefined;
-  #storage: { close(): unknown } | undefined;
+  #storage: ServedStorage | undefined;
   #membership: Membership | undefined;
   #coordinator: Coordinator | undefined;
   #countedCoordinator: Coordinator | undefined;
@@ -54,6 +55,7 @@ export class NodeParts {
     this.#around = around;
     this.#metrics = createMetrics(config.id, { defaultMetrics: around.processMetrics });
     this.#directory = resolve(dataDirectory(config));
+    this.#faults = new RarelyLog(around.log, around.clock);
   }
 
   /** The steps under the names that the node's machine gives them. */
@@ -94,12 +96,10 @@ export class NodeParts {
     } catch (cause) {
       throw new DirectoryNotWritableError(this.#directory, cause);
     }
+    const { clock, random } = this.#around;
     const { durability, limits } = this.#config;
-    this.#store = await openLmdbStore({
-      directory: this.#directory,
-      durability,
-      maxHintBytesPerTarget: limits.hintBytes,
-    });
+    const maxHintBytesPerTarget = limits.hintBytes;
+    this.#store = await openLmdbStore({ directory: this.#directory, durability, maxHintBytesPerTarget, clock, random });
     this.#metrics.sources.store = this.#store;
   }
 
@@ -130,17 +130,15 @@ export class NodeParts {
   }
 
   async #connectBus(): Promise<void> {
-    const { clock, random, network, log } = this.#around;
-    const onError = (error: unknown, where: string) => log.warn({ err: error, where }, 'the bus met a failure');
+    const { clock, random, network } = this.#around;
+    const onError = (error: unknown, where: string) => this.#faults.warn(where, error, 'the bus met a failure');
     this.#bus = await openBus(this.#config, { clock, random, network, onError });
   }
 
   async #serveStorage(): Promise<void> {
-    this.#storage = serveStorage({
-      bus: made(this.#bus, 'bus'),
-      nodeId: this.#config.id,
-      store: made(this.#store, 'store'),
-    });
+    const { clock, log } = this.#around;
+    const store = made(this.#store, 'store');
+    this.#storage = serveStorage({ bus: made(this.#bus, 'bus'), nodeId: this.#config.id, store, clock, logger: log });
   }
 
   async #joinCluster(): Promise<void> {
@@ -160,7 +158,7 @@ export class NodeParts {
   }
 
   async #startCoordinator(): Promise<void> {
-    const { clock, random, log } = this.#around;
+    const { clock, random } = this.#around;
     const { limits, timeoutMs } = this.#config;
     this.#coordinator = createCoordinator({
       bus: measuredBus(made(this.#bus, 'bus'), this.#metrics, clock),
@@ -176,8 +174,10 @@ export class NodeParts {
         maxSiblings: limits.siblings,
         defaultTimeoutMs: timeoutMs,
       },
-      onFault: (fault, where) =>
-        log.warn({ err: fault, where }, 'the coordinator met a failure that no request waits for'),
+      onFault: (fault, where) => {
+        this.#storage?.report(fault);
+        this.#faults.warn(where, fault, 'the coordinator met a failure that no request waits for');
+      },
     });
     this.#countedCoordinator = measured(this.#coordinator, this.#metrics, clock);
     this.#metrics.sources.coordinator = this.#coordinator;
@@ -185,8 +185,8 @@ export class NodeParts {
 
   async #closeStore(): Promise<void> {
     this.#metrics.close();
-    await this.#storage?.close();
-    await this.#store?.close();
+    // What serves the store closes it too.
+    await (this.#storage ?? this.#store)?.close();
   }
 
   #info(): NodeInfo {
@@ -209,6 +209,7 @@ export class NodeParts {
       coordinator: () => this.#ready(this.#countedCoordinator),
       membership: () => this.#ready(this.#membership),
       unreadyReason: () => this.#unreadyReason(),
+      condition: () => ({ bus: this.#bus?.status ?? 'none', storage: this.#storage?.mode ?? 'none' }),
     };
   }
 

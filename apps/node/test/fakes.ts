@@ -177,6 +177,7 @@ export function fakeNode(
     coordinator: () => ready(counted),
     membership: () => ready(membership),
     unreadyReason: () => options.unready,
+    condition: () => ({ bus: 'connected', storage: 'serving' }),
   };
   return { app: createHttpServer(host), coordinator, membership, metrics, logged };
 }

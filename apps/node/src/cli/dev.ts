@@ -67,7 +67,7 @@ function reporter(directory: DevDirectory, stopAsked: Promise<unknown>, isStoppi
 
 function tellReady(nodes: readonly DevNode[]): void {
   const [first] = nodes;
-  if (cluster === undefined) return;
+  if (first === undefined) return;
   const other = nodes[Math.floor(nodes.length / 2)] ?? first;
   tell(`${nodes.length} nodes ready, ${first.url}`);
   const url = first.url === defaultUrl ? '' : ` --url ${first.url}`;

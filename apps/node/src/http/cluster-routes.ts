@@ -42,7 +42,7 @@ export function addClusterRoutes(app: FastifyInstance, host: HttpHost): void {
   app.get('/readyz', { config: { right: 'read' } }, async () => {
     const reason = host.unreadyReason();
     if (reason !== undefined) throw new NotReadyError(reason);
-    return { status: 'serving', node: host.nodeId };
+    return { status: 'serving', node: host.nodeId, ...host.condition() };
   });
 
   app.get('/metrics', { config: { right: 'read' } }, async (_request, reply) => {

@@ -22,4 +22,6 @@ export interface HttpHost {
   membership(): Membership;
   /** Why the node cannot serve now; undefined: it serves. */
   unreadyReason(): string | undefined;
+  /** The connection to the bus (`connected`, `disconnected`, ...) and the mode of the store (`serving`, `readOnly`, ...). */
+  condition(): { readonly bus: string; readonly storage: string };
 }
