@@ -36,14 +36,14 @@ export interface ServeActorOptions {
 export function serveActor(
   bus: Bus,
   address: Address,
-  contracts: readonly Contract<never, never>[],
+  contracts: readonly Contract[],
   actor: AnyActorRef,
   options: ServeActorOptions = {},
 ): Subscription {
   const bridge = new Bridge(address, actor, options.clock ?? systemClock);
   const queue = options.queue === undefined ? undefined : { queue: options.queue };
   const served: Subscription[] = [];
-  for (const contract of contracts as readonly Contract[]) {
+  for (const contract of contracts) {
     served.push(bus.serve(address, contract, (body, inbound) => bridge.handle(contract.verb, body, inbound), queue));
   }
   return {

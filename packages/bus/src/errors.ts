@@ -132,11 +132,10 @@ export class InvalidArgumentError extends BusError {
   readonly code = 'INVALID_ARGUMENT';
 }
 
-/** The first connection could not be made (`failFast`). */
+/** The first connection could not be made. */
 export class ConnectFailedError extends BusError {
   readonly code = 'CONNECT_FAILED';
-  constructor(servers: string, options: ErrorOptions) {
-    const reason = options.cause instanceof Error ? options.cause.message : String(options.cause);
+  constructor(servers: string, reason: string, options?: ErrorOptions) {
     super(`cannot connect to NATS at ${servers}: ${reason}`, { servers, reason }, options);
   }
 }

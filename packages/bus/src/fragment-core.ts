@@ -7,6 +7,8 @@ import { encodeHeader, type FrameHeader, FrameKind, MessageKind, readU32, writeU
  */
 const FIXED_BYTES = 17;
 const MAX_COUNT = 0xffff;
+/** What keeping a piece costs beside its bytes, so that many tiny ones are bounded too. */
+const PIECE_OVERHEAD_BYTES = 128;
 
 export interface Fragment {
   readonly set: number;
@@ -66,9 +68,8 @@ export function readFragment(frame: Buffer, header: FrameHeader): Fragment {
 interface PartialSet {
   readonly count: number;
   readonly totalBytes: number;
-  readonly pieces: (Buffer | undefined)[];
+  readonly pieces: Map<number, Buffer>;
   readonly sinceMs: number;
-  received: number;
   bytes: number;
 }
 
@@ -115,15 +116,15 @@ export class Reassembler {
       this.#forget(from, sets, fragment.set);
       throw new MalformedFrameError('fragments disagree');
     }
-    if (set.pieces[fragment.index] !== undefined) return undefined;
-    set.pieces[fragment.index] = Buffer.from(fragment.piece);
-    set.received++;
+    if (set.pieces.has(fragment.index)) return undefined;
+    set.pieces.set(fragment.index, Buffer.from(fragment.piece));
     set.bytes += fragment.piece.length;
-    this.#bytes += fragment.piece.length;
-    if (set.received < set.count && set.bytes <= set.totalBytes) return undefined;
+    this.#bytes += fragment.piece.length + PIECE_OVERHEAD_BYTES;
+    if (set.pieces.size < set.count && set.bytes <= set.totalBytes) return undefined;
     this.#forget(from, sets, fragment.set);
     if (set.bytes !== set.totalBytes) throw new MalformedFrameError('fragments do not add up to their total');
-    return Buffer.concat(set.pieces as Buffer[], set.totalBytes);
+    const inOrder = [...set.pieces].sort(([a], [b]) => a - b).map(([, piece]) => piece);
+    return Buffer.concat(inOrder, set.totalBytes);
   }
 
   /** Gives up what is older than the limit. */
@@ -152,7 +153,7 @@ export class Reassembler {
     if (set === undefined) {
       if (sets.size >= this.#limits.maxSetsPerSender) this.#giveUpSet(from, sets);
       const { count, totalBytes } = fragment;
-      set = { count, totalBytes, pieces: new Array(count), sinceMs: nowMs, received: 0, bytes: 0 };
+      set = { count, totalBytes, pieces: new Map(), sinceMs: nowMs, bytes: 0 };
       sets.set(fragment.set, set);
       // The sender was forgotten with its last set.
       this.#senders.set(from, sets);
@@ -177,7 +178,8 @@ export class Reassembler {
   }
 
   #forget(from: string, sets: Map<number, PartialSet>, id: number): void {
-    this.#bytes -= sets.get(id)?.bytes ?? 0;
+    const set = sets.get(id);
+    if (set !== undefined) this.#bytes -= set.bytes + set.pieces.size * PIECE_OVERHEAD_BYTES;
     sets.delete(id);
     if (sets.size === 0) this.#senders.delete(from);
   }

@@ -3,12 +3,13 @@ import {
   credsAuthenticator,
   type NodeConnectionOptions,
   nkeyAuthenticator,
+  TimeoutError,
   tokenAuthenticator,
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node';
 import type { Random } from './clock.ts';
 import { type BusOptions, type CountedBus, createBus } from './create-bus.ts';
-import { ConnectFailedError } from './errors.ts';
+import { ConnectFailedError, InvalidArgumentError } from './errors.ts';
 import { NatsTransport } from './nats-transport.ts';
 import { systemClock, systemRandom } from './system-clock.ts';
 
@@ -39,6 +40,10 @@ export interface NatsBusOptions extends BusOptions {
   readonly tls?: NatsTls | undefined;
   /** Rejects with `CONNECT_FAILED` when the first attempt fails, rather than trying for ever. */
   readonly failFast?: boolean | undefined;
+  /** How long one attempt to connect may take. Default 5 s. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** How often the server is asked for a sign of life; two missed ones end the connection. Default 5 s. */
+  readonly pingIntervalMs?: number | undefined;
 }
 
 /**
@@ -59,7 +64,7 @@ export async function natsBus(options: NatsBusOptions): Promise<CountedBus> {
   try {
     await transport.connect();
   } catch (cause) {
-    const error = new ConnectFailedError([options.servers].flat().join(', '), { cause });
+    const error = new ConnectFailedError([options.servers].flat().join(', '), reasonOf(cause), { cause });
     if (options.failFast) {
       await bus.close();
       throw error;
@@ -68,6 +73,14 @@ export async function natsBus(options: NatsBusOptions): Promise<CountedBus> {
     transport.retry();
   }
   return bus;
+}
+
+/** The client tells a connection that the server ended before it was made just as one that it never answered. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof TimeoutError) {
+    return 'no answer in time, or closed by the server (its log tells why: TLS client certificate, account limits)';
+  }
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function connectionOptions(options: NatsBusOptions, random: Random, retryDelayMs: () => number): NodeConnectionOptions {
@@ -80,13 +93,24 @@ function connectionOptions(options: NatsBusOptions, random: Random, retryDelayMs
     maxReconnectAttempts: -1,
     ignoreAuthErrorAbort: true,
     reconnectDelayHandler: retryDelayMs,
-    pingInterval: 5_000,
+    pingInterval: options.pingIntervalMs ?? 5_000,
     maxPingOut: 2,
-    timeout: 5_000,
+    timeout: options.connectTimeoutMs ?? 5_000,
   };
-  if (options.auth !== undefined) common.authenticator = authenticator(options.auth);
+  if (options.auth !== undefined) common.authenticator = checkedAuthenticator(options.auth);
   if (options.tls !== undefined) common.tls = { ...options.tls };
   return common;
+}
+
+/** The client only times out on credentials that it cannot use: so they are tried here. @throws InvalidArgumentError */
+function checkedAuthenticator(auth: NatsAuth): Authenticator {
+  const made = authenticator(auth);
+  try {
+    made('a nonce to sign');
+  } catch (cause) {
+    throw new InvalidArgumentError(`the ${Object.keys(auth).join(' and ')} cannot be used`, undefined, { cause });
+  }
+  return made;
 }
 
 function authenticator(auth: NatsAuth): Authenticator {

@@ -191,13 +191,20 @@ export class NatsTransport implements Transport {
     for await (const status of connection.status()) {
       if (status.type === 'disconnect') this.#onDisconnected();
       else if (status.type === 'reconnect') this.#setStatus('connected');
-      else if (status.type === 'error') this.#tell(asBusError(status.error));
+      else if (status.type === 'error') this.#onServerError(status.error);
     }
     if (this.#closing === undefined) {
       const reason = await connection.closed();
       if (reason instanceof Error) this.#tell(reason);
       this.#setStatus('closed');
     }
+  }
+
+  #onServerError(error: Error): void {
+    const refused = error instanceof PermissionViolationError;
+    // A refused subscription is told by its own callback.
+    if (refused && error.operation === 'subscription') return;
+    this.#tell(refused ? new NotPermittedError(error.subject, 'publishing', { cause: error }) : error);
   }
 
   #onDisconnected(): void {
@@ -214,10 +221,4 @@ export class NatsTransport implements Transport {
   #tell(error: Error): void {
     for (const listener of this.#errorListeners) listener(error);
   }
-}
-
-/** A refused publish as the bus names it; refused subscriptions are told by their callbacks. */
-function asBusError(error: Error): Error {
-  const refused = error instanceof PermissionViolationError && error.operation === 'publish';
-  return refused ? new NotPermittedError(error.subject, 'publishing', { cause: error }) : error;
 }
