@@ -148,7 +148,6 @@ const refusals = new Set([
   'NOT_ACCEPTED',
   'NOT_SERVING',
   'OVERLOADED',
-  'PROTOCOL_MISMATCH',
   'TOO_MANY_SIBLINGS',
   'UNKNOWN_VERB',
   'VALUE_TOO_LARGE',
@@ -177,6 +176,7 @@ export function judgeFailure(failure: BusFailure, delivered: boolean): { outcome
     return { outcome: refused || !delivered ? 'not-applied' : 'indeterminate', elsewhere: route };
   }
   const told = failure.details?.outcome;
-  const notApplied = told === 'not-applied' || (told === undefined && refusals.has(failure.code));
+  const refused = refusals.has(failure.code) || (failure.code === 'PROTOCOL_MISMATCH' && !delivered);
+  const notApplied = told === 'not-applied' || (told === undefined && refused);
   return { outcome: notApplied ? 'not-applied' : 'indeterminate', elsewhere: elsewhere.has(failure.code) };
 }

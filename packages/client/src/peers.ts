@@ -1,9 +1,9 @@
 import type { Address, BusFailure } from '@ringfort/bus';
 
 /**
- * One place that requests are sent to, and what this client has seen of it. The counts tell whether a "no responders" notice can mean
- * one certain request, or several: the bus fails everything pending for the address at once, though what was sent earlier may
- * have been delivered before the node died.
+ * One place that requests are sent to, and what this client has seen of it. The counts tell whether a "no responders" or "protocol
+ * mismatch" notice can mean one certain request, or several: the bus fails everything pending for the address at once, though what was
+ * sent earlier may have been delivered before the node died (or was upgraded).
  */
 export class Peer {
   readonly id: string;
@@ -31,7 +31,8 @@ export class Peer {
     this.#pending--;
     if (answered) this.#doubtful = false;
     else if (failure?.code === 'DEADLINE_EXCEEDED' || failure?.code === 'ABORTED') this.#doubtful = true;
-    return failure?.code !== 'NO_RESPONDERS' || ticket === 0 || ticket !== this.#sent;
+    const aboutAll = failure?.code === 'NO_RESPONDERS' || failure?.code === 'PROTOCOL_MISMATCH';
+    return !aboutAll || ticket === 0 || ticket !== this.#sent;
   }
 }
 

@@ -1,6 +1,7 @@
-import { DeadlineExceededError, NoRespondersError } from '@ringfort/bus';
+import { DeadlineExceededError, NoRespondersError, RemoteError } from '@ringfort/bus';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { judgeFailure } from '../src/errors.ts';
 import { Peer, pickNode, probeDelayMs } from '../src/peers.ts';
 
 const noResponders = new NoRespondersError('node.n1.coordinator');
@@ -27,6 +28,15 @@ describe('whether a "no responders" notice proves that a request was not deliver
     expect(peer.end(peer.begin(), noResponders, false)).toBe(true);
     peer.end(peer.begin(), undefined, true);
     expect(peer.end(peer.begin(), noResponders, false)).toBe(false);
+  });
+
+  it('the same holds of a protocol mismatch, which the bus tells of everything pending too', () => {
+    const mismatch = new RemoteError({ code: 'PROTOCOL_MISMATCH', message: '' });
+    const peer = new Peer('n1', 'node.n1.coordinator');
+    expect(judgeFailure(mismatch, peer.end(peer.begin(), mismatch, true)).outcome).toBe('not-applied');
+    const [early, late] = [peer.begin(), peer.begin()];
+    expect(judgeFailure(mismatch, peer.end(early, mismatch, true)).outcome).toBe('indeterminate');
+    expect(judgeFailure(mismatch, peer.end(late, mismatch, true)).outcome).toBe('indeterminate');
   });
 
   it('no other failure is a proof', () => {
