@@ -27,7 +27,7 @@ export async function unitTests(root: string, options: TestRunOptions): Promise<
       const results = readResults(join(root, project.dir, resultsFile));
       if (!results) continue;
       waiting.delete(project);
-      const { summary, failed } = sumResults(results, { ...how(project.name, true) });
+      const { summary, failed } = sumResults(results, how(project.name, true));
       options.tell(failed > 0 ? `${summary}, ${failed} failed` : summary);
     }
   }, 500);
@@ -40,7 +40,8 @@ export async function unitTests(root: string, options: TestRunOptions): Promise<
     );
     const sum = joinOutcomes(outcomes, `${projects.length} projects`);
     const unexplained = ran.code !== 0 && sum.problems.every((problem) => !problem.includes('\n'));
-    const problems = unexplained ? [...sum.problems, ran.output] : sum.problems;
+    const late = ran.timedOut ? [`the tests were ended after ${unitTimeoutMs / 1000} s`] : [];
+    const problems = [...(unexplained ? [ran.output] : []), ...sum.problems, ...late];
     return { ...sum, failed: ran.code !== 0 && sum.failed === 0 ? 1 : sum.failed, problems };
   } finally {
     clearInterval(progress);
