@@ -27,6 +27,21 @@ export type Standing =
   | { readonly kind: 'stranger' }
   | { readonly kind: 'unfounded'; readonly authored: boolean };
 
+/** The list of founders that the seeds stand for: sorted, each once. */
+export function foundersOf(seeds: readonly string[]): string[] {
+  return [...new Set(seeds)].sort();
+}
+
+/** Founding records that can never be in one founding with one that has this list: an operator gave nodes different settings. */
+export function disagreements(
+  records: readonly FoundingRecord[],
+  founders: readonly string[],
+  partitions: number,
+): FoundingRecord[] {
+  const terms = founders.join(' ');
+  return records.filter((record) => record.partitions !== partitions || record.founders.join(' ') !== terms);
+}
+
 export function isFounding(record: MembershipRecord): record is FoundingRecord {
   return record.kind === 'node.founded';
 }

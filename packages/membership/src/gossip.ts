@@ -1,5 +1,5 @@
 import type { Bus, Clock } from '@ringfort/bus';
-import type { MembershipRecord } from '@ringfort/ring/contract';
+import type { MembershipRecord, RingVersion } from '@ringfort/ring/contract';
 import type { z } from 'zod';
 import { gossip, type gossipReplySchema, type gossipRequestSchema, type NodeInfo, pushRecords } from './contract.ts';
 import { isPunctual } from './detector-core.ts';
@@ -65,7 +65,8 @@ export class Gossip {
     const { keeper, news, info, detectors } = this.#options;
     this.#hear(request);
     news.note(from, request.version, request.info);
-    detectors().contacted(from);
+    if (this.#hasNothing(request.version)) detectors().doubted(from, { kind: 'refused' });
+    else detectors().contacted(from);
     const holds = request.holds;
     const { history, refused } = keeper;
     const foreign = holds?.some((hash) => refused.has(hash)) ?? false;
@@ -119,12 +120,15 @@ export class Gossip {
     }
   }
 
-  /** A node that answers is up, unless it knows nothing of the cluster that it is a founder or member of: it is still starting. */
   #weigh(node: string, reply: GossipReply): void {
-    const { keeper, detectors } = this.#options;
-    const starting = keeper.history.founding !== undefined && reply.version.size === 0;
-    if (starting) detectors().doubted(node, { kind: 'refused' });
-    else detectors().answered(node);
+    const detectors = this.#options.detectors();
+    if (this.#hasNothing(reply.version)) detectors.doubted(node, { kind: 'refused' });
+    else detectors.answered(node);
+  }
+
+  /** A node of the ring that knows nothing of it does not serve: its directory is empty. */
+  #hasNothing(version: RingVersion): boolean {
+    return this.#options.keeper.history.founding !== undefined && version.size === 0;
   }
 
   #blame(node: string, outcome: ExchangeOutcome, purpose: 'round' | 'probe'): void {

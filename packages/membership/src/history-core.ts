@@ -6,13 +6,15 @@ import { completeFounding, type Founding, type FoundingRecord, isFounding, isSou
 /**
  * The history of membership changes: a set of immutable records, keyed by their hash. Merging is set union, so any order and any
  * repetition of exchanges ends in the same set. One rule narrows the union: once a founding is complete, founding records that are not
- * part of it are left out, so that a node that was started with a wrong list of seeds cannot change a cluster.
+ * part of it are left out, so that neither a node with a wrong list of seeds nor a founder with a wiped directory can change a cluster. The
+ * founding that a node found complete first is kept: only a founder that is wiped while the founding is still incomplete, and told its
+ * two records to different nodes, could make these differ; both sides then refuse the other's (`STORE_DIFFERS`) instead of guessing.
  */
 export interface History {
   readonly records: ReadonlyMap<string, MembershipRecord>;
   readonly version: RingVersion;
   readonly founding: Founding | undefined;
-  /** Highest Lamport time among the records. */
+  /** Highest Lamport time of all records that were ever merged. */
   readonly lamport: number;
   /** Sum of the encoded sizes. */
   readonly bytes: number;
@@ -98,11 +100,13 @@ export function mergeRecords(
     bytes += size;
   }
   if (added.length === 0) return { history, added, dropped: [], rejected };
-  const { merged, left } = settle(history.founding, next);
+  const { founding, left } = settle(history.founding, next);
+  const came = added.filter((record) => next.has(recordHash(record)));
+  const went = left.filter(({ hash }) => history.records.has(hash)).map(({ record }) => record);
   return {
-    history: merged,
-    added: added.filter((record) => merged.records.has(recordHash(record))),
-    dropped: left.filter(({ hash }) => history.records.has(hash)).map(({ record }) => record),
+    history: historyOf(history, next, founding, { came, went }),
+    added: came,
+    dropped: went,
     rejected: [...rejected, ...left.filter(({ hash }) => !history.records.has(hash))],
   };
 }
@@ -125,32 +129,36 @@ function sameIds(a: readonly string[], b: readonly string[]): boolean {
 function settle(known: Founding | undefined, records: Map<string, MembershipRecord>) {
   const founding = known ?? completeFounding(foundingRecordsOf(records));
   const left: Merge['rejected'][number][] = [];
-  if (founding === undefined || known !== undefined) return { merged: historyOf(records, founding), left };
+  if (founding === undefined || known !== undefined) return { founding, left };
   const kept = new Set<MembershipRecord>(founding.records);
   for (const [hash, record] of records) {
     if (!isFounding(record) || kept.has(record)) continue;
     records.delete(hash);
     left.push({ hash, record, reason: objectionTo(record, founding) ?? 'FOUNDERS_DIFFER' });
   }
-  return { merged: historyOf(records, founding), left };
+  return { founding, left };
 }
 
-function historyOf(records: ReadonlyMap<string, MembershipRecord>, founding: Founding | undefined): History {
-  let sum = 0n;
-  let lamport = 0;
-  let bytes = 0;
-  for (const [hash, record] of records) {
-    sum = BigInt.asUintN(64, sum + BigInt(`0x${hash}`));
+/** The history with these records, given what came and went since `before`: the version is a sum, so nothing else is looked at. */
+function historyOf(
+  before: History,
+  records: ReadonlyMap<string, MembershipRecord>,
+  founding: Founding | undefined,
+  { came, went }: { came: readonly MembershipRecord[]; went: readonly MembershipRecord[] },
+): History {
+  let sum = BigInt(`0x${before.version.digest}`);
+  let { lamport, bytes } = before;
+  for (const record of came) {
+    sum += BigInt(`0x${recordHash(record)}`);
     lamport = Math.max(lamport, record.lamport);
     bytes += encodedBytes(record);
   }
-  return {
-    records,
-    version: { size: records.size, digest: sum.toString(16).padStart(16, '0') },
-    founding,
-    lamport,
-    bytes,
-  };
+  for (const record of went) {
+    sum -= BigInt(`0x${recordHash(record)}`);
+    bytes -= encodedBytes(record);
+  }
+  const digest = BigInt.asUintN(64, sum).toString(16).padStart(16, '0');
+  return { records, version: { size: records.size, digest }, founding, lamport, bytes };
 }
 
 /** The founding records among them. */

@@ -1,35 +1,24 @@
-import type { Contract } from '@ringfort/bus';
 import { emptyRing, foldHistory, type MembershipRecord, type Ring } from '@ringfort/ring';
 import type { BucketSettings, RingVersion } from '@ringfort/ring/contract';
 import { type ActorRefFrom, createActor, fromPromise, type SnapshotFrom, toPromise } from 'xstate';
-import { Announcements } from './announcements.ts';
-import { nodeDown, nodeUp, type PeerStatus, ringChanged } from './contract.ts';
+import type { PeerStatus } from './contract.ts';
 import { Detectors } from './detectors.ts';
-import { CutOffError, codeOf, NotAMemberError, StoreReplacedError } from './errors.ts';
-import { type Standing, standingBeforeFounding, standingInRing } from './founding-core.ts';
+import { Dissemination } from './dissemination.ts';
+import { NotAMemberError, StoreReplacedError } from './errors.ts';
+import { foundingEffects } from './founding.ts';
+import { disagreements, foundersOf, type Standing, standingBeforeFounding, standingInRing } from './founding-core.ts';
 import { Gossip } from './gossip.ts';
-import { foundingLamport, foundingRecordsOf, type History, nextLamport, sameVersion } from './history-core.ts';
+import { foundingRecordsOf, type History, nextLamport, sameVersion } from './history-core.ts';
 import { HistoryKeeper } from './history-keeper.ts';
-import type { Logger } from './logger.ts';
 import { membershipMachine, portStateOf } from './membership-machine.ts';
-import {
-  checkOptions,
-  defaultIntervals,
-  foundersOf,
-  type MembershipIntervals,
-  type MembershipOptions,
-} from './options.ts';
+import { checkOptions, defaultIntervals, type MembershipOptions } from './options.ts';
 import { PeerNews } from './peer-news.ts';
 import type { FailureReason, Membership, MembershipEvent, MembershipState } from './port.ts';
 import { Probes } from './probes.ts';
+import { Reporting } from './reporting.ts';
 import { Rounds } from './rounds.ts';
 import { Services } from './services.ts';
 import { checkSettings, isConfigured } from './settings-core.ts';
-import { Spreading, sample } from './spreading.ts';
-
-/** Peers that a change is told to at once: before the founding all founders wait for it, later the rest hears by the same rule. */
-const foundingFanOut = 16;
-const fanOut = 3;
 
 /**
  * Starts a node's membership: reads its history, serves its peers, and founds or finds the cluster.
@@ -38,66 +27,71 @@ const fanOut = 3;
  */
 export async function createMembership(options: MembershipOptions): Promise<Membership> {
   checkOptions(options);
-  const logger = options.logger ?? (() => undefined);
+  const { bus, clock, log, limits, self } = options;
+  const reporting = new Reporting({ bus, clock, self: self.id, logger: options.logger ?? (() => undefined) });
   let node: ClusterMembership | undefined;
   const onChange = (history: History) => node?.historyChanged(history);
-  const keeper = await HistoryKeeper.open({ log: options.log, limits: options.limits, logger, onChange });
-  node = new ClusterMembership(options, keeper, logger);
+  const keeper = await HistoryKeeper.open({ log, limits, logger: (entry) => reporting.log(entry), onChange });
+  node = new ClusterMembership(options, keeper, reporting);
   node.start();
   return node;
 }
 
-/** The effects around the membership machine: what it decides is carried out here. */
+/** Assembles the parts around the membership machine: what it decides is carried out by them. */
 class ClusterMembership implements Membership {
   readonly self: string;
   readonly #options: MembershipOptions;
-  readonly #intervals: MembershipIntervals;
   readonly #keeper: HistoryKeeper;
-  readonly #logger: Logger;
+  readonly #reporting: Reporting;
   readonly #news: PeerNews;
   readonly #gossip: Gossip;
   readonly #probes: Probes;
   readonly #detectors: Detectors;
+  readonly #dissemination: Dissemination;
   readonly #rounds: Rounds;
-  readonly #spreading: Spreading;
-  readonly #nodeEvents: Announcements<'up' | 'down'>;
-  readonly #ringEvents: Announcements<string>;
   readonly #machine: ActorRefFrom<typeof membershipMachine>;
-  readonly #listeners = new Set<(event: MembershipEvent) => void>();
-  readonly #stops: (() => void)[] = [];
+  readonly #disagreed = new Set<string>();
+  #stopServing: (() => void) | undefined;
   #services: Services | undefined;
   #ring: Ring = emptyRing;
-  #contacts: readonly string[] = [];
   #state: MembershipState = 'joining';
   #reason: string | undefined;
 
-  constructor(options: MembershipOptions, keeper: HistoryKeeper, logger: Logger) {
+  constructor(options: MembershipOptions, keeper: HistoryKeeper, reporting: Reporting) {
     const { bus, clock, random, self } = options;
+    const intervals = { ...defaultIntervals, ...options.intervals };
     this.self = self.id;
     this.#options = options;
-    this.#intervals = { ...defaultIntervals, ...options.intervals };
     this.#keeper = keeper;
-    this.#logger = logger;
+    this.#reporting = reporting;
     this.#news = new PeerNews(self.id, clock);
+    const logger = reporting.log.bind(reporting);
     const detectors = () => this.#detectors;
-    this.#gossip = new Gossip({ bus, clock, keeper, detectors, news: this.#news, info: self.info, logger });
-    this.#probes = new Probes({ bus, clock, gossip: this.#gossip, timeoutMs: this.#intervals.probeTimeoutMs });
+    const gossip = new Gossip({ bus, clock, keeper, detectors, news: this.#news, info: self.info, logger });
+    this.#gossip = gossip;
+    this.#probes = new Probes({ bus, clock, gossip, timeoutMs: intervals.probeTimeoutMs });
     this.#detectors = new Detectors({
       clock,
-      roundMs: this.#intervals.gossipMs,
-      suspectAfterMs: this.#intervals.suspectAfterMs,
+      roundMs: intervals.gossipMs,
+      suspectAfterMs: intervals.suspectAfterMs,
       probe: (node) => this.#probes.probe(node),
-      onTransition: (node, status) => this.#peerChanged(node, status),
-      onError: (error) => this.#broken(error),
+      onTransition: (node, status) => reporting.nodeChanged(node, status),
+      onError: (error) => reporting.broken(error),
     });
-    this.#rounds = new Rounds({ clock, random, roundMs: this.#intervals.gossipMs, onRound: () => this.#round() });
-    this.#spreading = new Spreading(clock, () => this.#spread());
-    this.#nodeEvents = new Announcements(clock, 1000, (node, status) => this.#publishStatus(node, status));
-    this.#ringEvents = new Announcements(clock, 200, () =>
-      this.#publish(ringChanged, { node: self.id, version: this.#ring.version }),
-    );
+    this.#dissemination = new Dissemination({
+      bus,
+      clock,
+      random,
+      gossip,
+      timeoutMs: intervals.gossipTimeoutMs,
+      tellTimeoutMs: intervals.probeTimeoutMs,
+      isUp: (node) => this.isUp(node),
+      muted: () => this.#state === 'refused',
+      onFailure: (error) => reporting.failed(error),
+    });
+    this.#rounds = new Rounds({ clock, random, roundMs: intervals.gossipMs, onRound: () => this.#round() });
     this.#watch(keeper.history);
-    this.#machine = this.#makeMachine();
+    this.#machine = this.#makeMachine(intervals.askTimeoutMs);
   }
 
   get state(): MembershipState {
@@ -112,10 +106,12 @@ class ClusterMembership implements Membership {
     return this.#ring;
   }
 
+  /** A suspect counts as up until its probe has ended (`probeTimeoutMs`): a slow answer must not take a node out of use. */
   isUp(node: string): boolean {
     return this.#detectors.suspicionOf(node) !== 'down';
   }
 
+  /** `disconnected` says nothing of the peer: it is this node that is cut off. */
   reportFailure(node: string, reason: FailureReason): void {
     if (reason === 'no-responders') this.#detectors.doubted(node, { kind: 'no-responders' });
     else if (reason === 'timeout') this.#detectors.doubted(node, { kind: 'unanswered' });
@@ -127,7 +123,8 @@ class ClusterMembership implements Membership {
 
   peers(): readonly PeerStatus[] {
     const own: PeerStatus = { id: this.self, status: 'self', info: this.#options.self.info(), silentMs: 0 };
-    return [own, ...this.#contacts.map((id) => this.#statusOf(id))].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const others = this.#dissemination.contacts.map((id) => this.#statusOf(id));
+    return [own, ...others].sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   history(): readonly MembershipRecord[] {
@@ -135,27 +132,30 @@ class ClusterMembership implements Membership {
   }
 
   on(listener: (event: MembershipEvent) => void): { unsubscribe(): void } {
-    this.#listeners.add(listener);
-    return { unsubscribe: () => this.#listeners.delete(listener) };
+    return this.#reporting.on(listener);
   }
 
   async configureBucket(bucket: string, settings: BucketSettings): Promise<BucketSettings> {
     const asked = checkSettings(bucket, settings);
-    if (this.#state !== 'member') throw this.#notAMember();
+    if (this.#state !== 'member') {
+      throw new NotAMemberError({ node: this.self, state: this.#state, reason: this.#reason });
+    }
     const record = await this.#keeper.author((history) =>
       isConfigured(this.#ring, bucket, asked)
         ? undefined
         : { kind: 'bucket.configured', lamport: nextLamport(history), author: this.self, bucket, settings: asked },
     );
-    if (record !== undefined) await this.#tellAll(record);
+    if (record !== undefined) await this.#dissemination.tellAll(record);
     return this.#ring.bucket(bucket);
   }
 
   async close(): Promise<void> {
-    this.#machine.send({ type: 'leave.start' });
-    await toPromise(this.#machine);
+    const done = toPromise(this.#machine);
+    if (this.#state !== 'left') this.#machine.send({ type: 'leave.start' });
+    await done;
   }
 
+  /** Listens before it speaks: of two nodes that start together, at least one hears the other. */
   start(): void {
     const { bus } = this.#options;
     this.#services = new Services(bus, this.self, {
@@ -166,85 +166,64 @@ class ClusterMembership implements Membership {
       },
       view: ({ have }) => this.#view(have),
     });
-    const status = bus.onStatus((now) => now === 'connected' && this.#hello());
-    this.#stops.push(() => status.unsubscribe());
-    this.#machine.subscribe({
-      next: (snapshot) => this.#machineMoved(snapshot),
-      error: (error) => this.#broken(error),
-    });
+    const status = bus.onStatus((now) => now === 'connected' && this.#dissemination.hello());
+    this.#stopServing = () => status.unsubscribe();
+    const onError = (error: unknown) => this.#reporting.broken(error);
+    this.#machine.subscribe({ next: (snapshot) => this.#machineMoved(snapshot), error: onError });
     this.#machine.start();
     this.#rounds.start();
-    this.#hello();
+    this.#dissemination.hello();
   }
 
   /** The keeper holds more than before, safely. */
   historyChanged(history: History): void {
+    if (this.#state === 'left') return;
     this.#watch(history);
-    this.#machine.send({ type: 'history.changed', standing: this.#standing(history) });
-    this.#emit({ type: 'ring.changed', ring: this.#ring });
-    if (this.#ring.founded) this.#ringEvents.announce('ring', this.#ring.version.digest);
-    this.#spreading.plan();
+    this.#machine.send({ type: 'history.changed', standing: this.#standingOf(history) });
+    this.#reporting.emit({ type: 'ring.changed', ring: this.#ring });
+    if (this.#ring.founded) this.#reporting.ringVersion(this.#ring.version);
+    else this.#logDisagreements(history);
+    this.#dissemination.spreadSoon();
   }
 
   /** Folds the history and watches those that it names; before the founding, the seeds. */
   #watch(history: History): void {
     this.#ring = foldHistory([...history.records.values()]);
     const known = this.#ring.founded ? this.#ring.nodes.map(({ id }) => id) : foundersOf(this.#options.seeds);
-    this.#contacts = known.filter((id) => id !== this.self);
-    const watched = new Set(this.#contacts);
-    this.#news.watch(watched);
-    this.#detectors.watch(watched);
+    const contacts = known.filter((id) => id !== this.self);
+    this.#dissemination.meet(contacts, this.#ring.founded);
+    this.#news.watch(new Set(contacts));
+    this.#detectors.watch(new Set(contacts));
   }
 
-  #standing(history: History): Standing {
+  #standingOf(history: History): Standing {
     const { self } = this.#options;
     if (this.#ring.founded) return standingInRing(this.#ring.node(self.id), self);
     return standingBeforeFounding(foundingRecordsOf(history.records), self);
   }
 
-  #makeMachine() {
+  #makeMachine(askTimeoutMs: number) {
+    const { keeper, gossip, options } = { keeper: this.#keeper, gossip: this.#gossip, options: this.#options };
+    const standingOf = (history: History) => this.#standingOf(history);
+    const { askSeeds, authorFounding } = foundingEffects({ options, askTimeoutMs, gossip, keeper, standingOf });
     const machine = membershipMachine.provide({
       actors: {
-        askSeeds: fromPromise<void>(() => this.#askSeeds()),
-        authorFounding: fromPromise<void>(() => this.#authorFounding()),
+        askSeeds: fromPromise<void>(askSeeds),
+        authorFounding: fromPromise<void>(authorFounding),
         leave: fromPromise<void>(() => this.#leave()),
       },
-      actions: { logFailure: (_, { error }: { error: unknown }) => this.#failed(error) },
+      actions: { logFailure: (_, { error }: { error: unknown }) => this.#reporting.failed(error) },
     });
-    const input = {
-      standing: this.#standing(this.#keeper.history),
-      founder: this.#options.seeds.includes(this.self),
-    };
-    return createActor(machine, { input, clock: this.#options.clock });
-  }
-
-  /** Asks every other seed what it knows. @throws when this node is cut off, so that nothing can be concluded from silence. */
-  async #askSeeds(): Promise<void> {
-    const seeds = foundersOf(this.#options.seeds).filter((id) => id !== this.self);
-    if (seeds.length > 0 && this.#options.bus.status !== 'connected') throw new CutOffError({ node: this.self });
-    const outcomes = await Promise.all(seeds.map((id) => this.#gossip.exchange(id, this.#intervals.askTimeoutMs)));
-    if (outcomes.includes('disconnected')) throw new CutOffError({ node: this.self });
-  }
-
-  /** Persists this node's founding record, unless the history has learnt by now of something that speaks against it. */
-  async #authorFounding(): Promise<void> {
-    const { self, seeds, partitions, clock } = this.#options;
-    await this.#keeper.author((history) => {
-      const standing = this.#standing(history);
-      if (standing.kind !== 'unfounded' || standing.authored) return undefined;
-      const lamport = foundingLamport(history, clock.now());
-      const { id, store, weight, zone } = self;
-      const founders = foundersOf(seeds);
-      return { kind: 'node.founded', lamport, author: id, node: id, store, weight, zone, founders, partitions };
-    });
+    const input = { standing: standingOf(keeper.history), founder: options.seeds.includes(this.self) };
+    return createActor(machine, { input, clock: options.clock });
   }
 
   async #leave(): Promise<void> {
     this.#rounds.stop();
-    this.#spreading.stop();
+    this.#dissemination.stop();
     this.#probes.stop();
     this.#services?.stop();
-    for (const stop of this.#stops.splice(0)) stop();
+    this.#stopServing?.();
     this.#detectors.stop();
     await this.#keeper.drained();
   }
@@ -257,56 +236,16 @@ class ClusterMembership implements Membership {
     this.#services?.serveClients(state === 'member');
     if (state === 'refused') this.#rounds.stop();
     const level = state === 'refused' || reason === 'NOT_A_MEMBER' ? 'error' : 'info';
-    const message =
-      state === 'refused'
-        ? this.#storeReplaced().message
-        : `node ${this.self} is ${state}${reason ? ` (${reason})` : ''}`;
-    this.#logger({ level, code: 'STATE_CHANGED', message, details: { state, reason } });
-    this.#emit({ type: 'state.changed', state, ...(reason === undefined ? {} : { reason }) });
-  }
-
-  /** Makes contact with everybody at once: after a start, and when the bus is back. */
-  #hello(): void {
-    if (this.#quiet()) return;
-    for (const id of this.#contacts) void this.#gossip.exchange(id, this.#intervals.gossipTimeoutMs);
+    const plain = `node ${this.self} is ${state}${reason ? ` (${reason})` : ''}`;
+    const message = state === 'refused' ? this.#storeReplaced().message : plain;
+    this.#reporting.log({ level, code: 'STATE_CHANGED', message, details: { state, reason } });
+    this.#reporting.emit({ type: 'state.changed', state, ...(reason === undefined ? {} : { reason }) });
   }
 
   #round(): void {
-    const { bus, random } = this.#options;
-    this.#detectors.roundPassed(bus.status === 'connected');
-    this.#nodeEvents.flush();
-    this.#ringEvents.flush();
-    if (this.#quiet()) return;
-    for (const id of sample(this.#upContacts(), 1, random))
-      void this.#gossip.exchange(id, this.#intervals.gossipTimeoutMs);
-  }
-
-  #spread(): void {
-    if (this.#quiet()) return;
-    const count = this.#ring.founded ? fanOut : foundingFanOut;
-    const chosen = sample(this.#upContacts(), count, this.#options.random);
-    for (const id of chosen) void this.#gossip.exchange(id, this.#intervals.gossipTimeoutMs);
-  }
-
-  /** Tells a record to every peer that is up, and waits for them, but not longer than for a probe. */
-  async #tellAll(record: MembershipRecord): Promise<void> {
-    const tell = async (id: string) => {
-      try {
-        await this.#gossip.push(id, [record], this.#intervals.probeTimeoutMs);
-      } catch (error) {
-        this.#failed(error); // gossip brings it there later
-      }
-    };
-    await Promise.all(this.#upContacts().map(tell));
-  }
-
-  #upContacts(): string[] {
-    return this.#contacts.filter((id) => this.isUp(id));
-  }
-
-  /** Whether nothing is to be sent: there is nobody to hear it, or this node must not speak for its id. */
-  #quiet(): boolean {
-    return this.#options.bus.status !== 'connected' || this.#state === 'refused';
+    this.#detectors.roundPassed(this.#options.bus.status === 'connected');
+    this.#reporting.flush();
+    this.#dissemination.round();
   }
 
   #answerGossip(from: string, request: Parameters<Gossip['answer']>[1]) {
@@ -329,62 +268,22 @@ class ClusterMembership implements Membership {
     return { id, status, ...(info === undefined ? {} : { info }), ...(silentMs === undefined ? {} : { silentMs }) };
   }
 
-  #peerChanged(node: string, status: 'up' | 'down'): void {
-    this.#logger({
-      level: 'info',
-      code: `NODE_${status.toUpperCase()}`,
-      message: `node ${node} is ${status}`,
-      details: { node },
-    });
-    this.#nodeEvents.announce(node, status);
-    this.#emit({ type: `node.${status}`, node });
-  }
-
-  #publishStatus(node: string, status: 'up' | 'down'): void {
-    this.#publish(status === 'up' ? nodeUp : nodeDown, { node, observer: this.self });
-  }
-
-  #publish<Q>(contract: Contract<Q, undefined>, body: Q): void {
-    try {
-      this.#options.bus.publish(`events.${contract.verb}`, contract, body);
-    } catch (error) {
-      this.#failed(error); // an announcement is a convenience: nothing waits for it
+  #logDisagreements(history: History): void {
+    const { seeds, partitions } = this.#options;
+    for (const record of disagreements(foundingRecordsOf(history.records), foundersOf(seeds), partitions)) {
+      if (this.#disagreed.has(record.node)) continue;
+      this.#disagreed.add(record.node);
+      const message =
+        `node ${record.node} founds with seeds ${record.founders.join(',')} and ${record.partitions} partitions, ` +
+        `this node with ${foundersOf(seeds).join(',')} and ${partitions}: start all founders with the same.`;
+      this.#reporting.log({ level: 'warn', code: 'FOUNDERS_DISAGREE', message, details: { record } });
     }
-  }
-
-  #emit(event: MembershipEvent): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(event);
-      } catch (error) {
-        this.#broken(error);
-      }
-    }
-  }
-
-  #notAMember(): NotAMemberError {
-    return new NotAMemberError({ node: this.self, state: this.#state, reason: this.#reason });
   }
 
   #storeReplaced(): StoreReplacedError {
     const { id, store } = this.#options.self;
-    const standing = this.#machine.getSnapshot().context.standing;
-    return new StoreReplacedError({
-      node: id,
-      store,
-      knownStore: standing.kind === 'replaced' ? standing.knownStore : 'unknown',
-    });
-  }
-
-  /** Something that is tried again, or that others make up for. */
-  #failed(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    this.#logger({ level: 'warn', code: codeOf(error) || 'FAILED', message, details: { node: this.self } });
-  }
-
-  /** Something that must not happen: a listener that throws, a machine that fails. */
-  #broken(error: unknown): void {
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.#logger({ level: 'error', code: 'INTERNAL', message, details: { node: this.self } });
+    const { standing } = this.#machine.getSnapshot().context;
+    const knownStore = standing.kind === 'replaced' ? standing.knownStore : 'unknown';
+    return new StoreReplacedError({ node: id, store, knownStore });
   }
 }

@@ -2,6 +2,7 @@ import type { Bus, Clock, Random } from '@ringfort/bus';
 import { nodeFoundedSchema, nodeIdSchema } from '@ringfort/ring/contract';
 import type { NodeInfo } from './contract.ts';
 import { InvalidMembershipOptionsError } from './errors.ts';
+import { foundersOf } from './founding-core.ts';
 import type { HistoryLimits } from './history-core.ts';
 import type { HistoryLog } from './history-log.ts';
 import type { Logger } from './logger.ts';
@@ -49,11 +50,6 @@ export interface MembershipOptions {
   readonly intervals?: Partial<MembershipIntervals> | undefined;
   readonly limits?: HistoryLimits | undefined;
   readonly logger?: Logger | undefined;
-}
-
-/** The list of founders that the seeds stand for: sorted, each once. */
-export function foundersOf(seeds: readonly string[]): string[] {
-  return [...new Set(seeds)].sort();
 }
 
 /** @throws InvalidMembershipOptionsError */

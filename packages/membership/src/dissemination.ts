@@ -1,0 +1,100 @@
+import type { Bus, Clock, Random } from '@ringfort/bus';
+import type { MembershipRecord } from '@ringfort/ring/contract';
+import type { Gossip } from './gossip.ts';
+
+/** A change is told on after this long, so that what arrives together travels together; and not again within `pauseMs`. */
+const delayMs = 20;
+const pauseMs = 100;
+/** Peers that a change is told to at once. Before the founding all founders wait for it; later those that hear of it tell it on alike. */
+const foundingFanOut = 16;
+const fanOut = 3;
+
+export interface DisseminationOptions {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly gossip: Gossip;
+  readonly timeoutMs: number;
+  /** Longest wait for a peer that is told of a record by name. */
+  readonly tellTimeoutMs: number;
+  readonly isUp: (node: string) => boolean;
+  /** Whether this node must not speak for its id. */
+  readonly muted: () => boolean;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Who is spoken to, and when: everybody after a start, one random peer a round, a few at once when something has changed. */
+export class Dissemination {
+  readonly #options: DisseminationOptions;
+  #contacts: readonly string[] = [];
+  #founded = false;
+  #timer: unknown;
+  #planned = false;
+  #spreadAtMs = -Infinity;
+
+  constructor(options: DisseminationOptions) {
+    this.#options = options;
+  }
+
+  get contacts(): readonly string[] {
+    return this.#contacts;
+  }
+
+  meet(contacts: readonly string[], founded: boolean): void {
+    this.#contacts = contacts;
+    this.#founded = founded;
+  }
+
+  /** Makes contact with everybody at once: after a start, and when the bus is back. */
+  hello(): void {
+    this.#exchangeWith(this.#contacts);
+  }
+
+  round(): void {
+    this.#exchangeWith(sample(this.#upContacts(), 1, this.#options.random));
+  }
+
+  /** Something has changed: it is told on soon, once for all changes that come together. */
+  spreadSoon(): void {
+    if (this.#planned) return;
+    this.#planned = true;
+    const { clock } = this.#options;
+    const sinceMs = clock.monotonicMs() - this.#spreadAtMs;
+    this.#timer = clock.setTimeout(() => this.#spread(), Math.max(delayMs, pauseMs - sinceMs));
+  }
+
+  /** Tells a record to every peer that is up, and waits for them, but not longer than `tellTimeoutMs`; gossip brings it to the rest. */
+  async tellAll(record: MembershipRecord): Promise<void> {
+    const { gossip, tellTimeoutMs, onFailure } = this.#options;
+    await Promise.all(this.#upContacts().map((id) => gossip.push(id, [record], tellTimeoutMs).catch(onFailure)));
+  }
+
+  stop(): void {
+    this.#options.clock.clearTimeout(this.#timer);
+    this.#planned = true;
+  }
+
+  #spread(): void {
+    this.#planned = false;
+    this.#spreadAtMs = this.#options.clock.monotonicMs();
+    this.#exchangeWith(sample(this.#upContacts(), this.#founded ? fanOut : foundingFanOut, this.#options.random));
+  }
+
+  #exchangeWith(nodes: readonly string[]): void {
+    const { bus, gossip, timeoutMs, muted } = this.#options;
+    if (bus.status !== 'connected' || muted()) return;
+    for (const id of nodes) void gossip.exchange(id, timeoutMs);
+  }
+
+  #upContacts(): string[] {
+    return this.#contacts.filter((id) => this.#options.isUp(id));
+  }
+}
+
+/** Takes `count` of the items, chosen at random. */
+export function sample<T>(items: readonly T[], count: number, random: Random): T[] {
+  const left = [...items];
+  const taken: T[] = [];
+  while (taken.length < count && left.length > 0) taken.push(...left.splice(random.below(left.length), 1));
+  return taken;
+}
