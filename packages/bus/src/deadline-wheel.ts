@@ -64,7 +64,7 @@ export class DeadlineWheel {
     return this.add(this.#clock.monotonicMs() + delayMs, fn);
   }
 
-  /** Adds `deadline`, which must not be pending in any wheel. */
+  /** Adds `deadline`, which must not be pending: it has expired, was cancelled, or is new. */
   set(deadline: Deadline, deadlineMs: number): void {
     const tick = Math.max(Math.ceil(deadlineMs / TICK_MS), this.#done + 1);
     const slot = tick & MASK;
@@ -124,26 +124,21 @@ export class DeadlineWheel {
   }
 
   #expireSlot(slot: number, now: number): void {
-    let entry = this.#slots[slot];
-    let due: Deadline | undefined;
-    while (entry !== undefined) {
-      const next: Deadline | undefined = entry.next;
+    const due: Deadline[] = [];
+    for (let entry = this.#slots[slot]; entry !== undefined; ) {
+      const { next }: Deadline = entry;
       if (entry.tick <= now) {
         this.#unlink(entry);
         entry.tick = DUE;
-        entry.next = due;
-        due = entry;
+        due.push(entry);
       }
       entry = next;
     }
-    while (due !== undefined) {
-      const expired: Deadline = due;
-      due = expired.next;
-      expired.next = undefined;
-      // An earlier one of this slot may have cancelled it.
-      if (expired.tick !== DUE) continue;
-      expired.tick = IDLE;
-      expired.expire();
+    for (const deadline of due) {
+      // An earlier one of this slot may have cancelled it, or set it again.
+      if (deadline.tick !== DUE) continue;
+      deadline.tick = IDLE;
+      deadline.expire();
     }
   }
 

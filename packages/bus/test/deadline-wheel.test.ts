@@ -1,4 +1,4 @@
-import { DeadlineWheel } from '@ringfort/bus';
+import { Deadline, DeadlineWheel } from '@ringfort/bus';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ManualClock } from './support/manual-clock.ts';
@@ -60,6 +60,36 @@ test('a deadline may be added or cancelled while another expires', () => {
   clock.advance(200);
   expect(expired).toHaveLength(2);
   expect(expired[1]).toBe('next');
+  expect(wheel.size).toBe(0);
+});
+
+test('one that is due may be put off by another of the same tick, and harms none', () => {
+  const clock = new ManualClock();
+  const wheel = new DeadlineWheel(clock);
+  const expired: string[] = [];
+  class Named extends Deadline {
+    readonly name: string;
+    constructor(name: string) {
+      super();
+      this.name = name;
+    }
+    override expire(): void {
+      expired.push(`${this.name} ${clock.monotonicMs()}`);
+      for (const other of all) {
+        if (other === this || expired.length > 1) continue;
+        wheel.cancel(other);
+        wheel.set(other, 10_340);
+      }
+    }
+  }
+  const all = ['a', 'b', 'c'].map((name) => new Named(name));
+  for (const deadline of all) wheel.set(deadline, 100);
+  wheel.add(10_340, () => expired.push('far'));
+  clock.advance(200);
+  expect(expired).toEqual([expect.stringMatching(/ 100$/)]);
+  expect(wheel.size).toBe(3);
+  clock.advance(20_000);
+  expect(expired.slice(1).sort()).toHaveLength(3);
   expect(wheel.size).toBe(0);
 });
 
