@@ -2,13 +2,56 @@ import { imbalance } from './repair-core.ts';
 import type { Bounds } from './residual-core.ts';
 import type { Slots } from './slots-core.ts';
 
-/** The slots of every node, as indices into the rows. */
-function slotsByNode(slots: Slots): number[][] {
-  const lists: number[][] = Array.from({ length: slots.nodes }, () => []);
-  slots.rows.forEach((node, index) => {
-    lists[node]?.push(index);
-  });
-  return lists;
+/**
+ * The partitions of every node by replica number, in an order drawn by hash, with a cursor for each pair of giver and taker. What a cursor
+ * has passed is not looked at again: in a run of direct moves a slot that was no use to the taker stays so, but for rare ones where
+ * a zone gets room again, which the repair finds.
+ */
+class Candidates {
+  readonly #slots: Slots;
+  readonly #lists: number[][];
+  readonly #drawn = new Set<number>();
+  readonly #cursors = new Map<number, number>();
+
+  constructor(slots: Slots) {
+    const { replicas, nodes } = slots;
+    this.#slots = slots;
+    this.#lists = Array.from({ length: nodes * replicas }, () => []);
+    slots.rows.forEach((node, index) => {
+      this.#lists[node * replicas + (index % replicas)]?.push(Math.floor(index / replicas));
+    });
+  }
+
+  /** A partition whose replica the giver can hand to the taker, its zones kept apart; -1 when there is none. */
+  next(giver: number, taker: number, replica: number): number {
+    const list = this.#listOf(giver, replica);
+    const key = (giver * this.#slots.nodes + taker) * this.#slots.replicas + replica;
+    for (let at = this.#cursors.get(key) ?? 0; at < list.length; at++) {
+      const partition = list[at]!;
+      if (!this.#suits(partition, replica, giver, taker)) continue;
+      this.#cursors.set(key, at + 1);
+      return partition;
+    }
+    this.#cursors.set(key, list.length);
+    return -1;
+  }
+
+  #listOf(node: number, replica: number): number[] {
+    const key = node * this.#slots.replicas + replica;
+    const list = this.#lists[key]!;
+    if (!this.#drawn.has(key)) {
+      this.#drawn.add(key);
+      list.sort((a, b) => this.#slots.draw(a, node) - this.#slots.draw(b, node) || a - b);
+    }
+    return list;
+  }
+
+  #suits(partition: number, replica: number, giver: number, taker: number): boolean {
+    const slots = this.#slots;
+    const { zoneOf } = slots.feasible;
+    if (slots.rows[partition * slots.replicas + replica] !== giver || slots.holds(partition, taker)) return false;
+    return zoneOf[giver] === zoneOf[taker] || slots.hasZoneRoom(partition, zoneOf[taker]!);
+  }
 }
 
 /** The eligible node with the most to gain (`sign` 1) or to give (`sign` -1); -1 when none is eligible. */
@@ -25,7 +68,7 @@ function neediest(slots: Slots, sign: 1 | -1, isEligible: (node: number) => bool
  * not tried again: what is left then is for the repair. Ends: each step moves a slot, or gives up a pair or a taker.
  */
 export function moveDirectly(slots: Slots, bounds: Bounds): void {
-  const lists = slotsByNode(slots);
+  const candidates = new Candidates(slots);
   const givenUp = new Set<number>();
   const pair = (giver: number, taker: number) => giver * slots.nodes + taker;
   for (;;) {
@@ -36,32 +79,21 @@ export function moveDirectly(slots: Slots, bounds: Bounds): void {
     if (taker === -1) return;
     const giver = neediest(slots, -1, (node) => slots.load[node]! > floor[node]! && !givenUp.has(pair(node, taker)));
     if (giver === -1) givenUp.add(pair(taker, taker));
-    else if (!moveOne(slots, lists[giver]!, giver, taker)) givenUp.add(pair(giver, taker));
+    else if (!moveOne(slots, candidates, giver, taker)) givenUp.add(pair(giver, taker));
   }
 }
 
-/** Moves one slot from giver to taker: of those that keep the zones apart, one of the replica number that evens both out. */
-function moveOne(slots: Slots, candidates: readonly number[], giver: number, taker: number): boolean {
-  const { replicas, columnLoad, rows } = slots;
-  const { zoneOf } = slots.feasible;
-  const zone = zoneOf[taker]!;
-  let best = -1;
-  let bestScore = Number.POSITIVE_INFINITY;
-  for (const index of candidates) {
-    const partition = Math.floor(index / replicas);
-    if (rows[index] !== giver || slots.holds(partition, taker)) continue;
-    if (zoneOf[giver] !== zone && !slots.hasZoneRoom(partition, zone)) continue;
-    const replica = index - partition * replicas;
-    const skew = columnLoad[taker * replicas + replica]! - columnLoad[giver * replicas + replica]!;
-    const score = skew * 2 ** 32 + slots.draw(partition, taker);
-    if (score < bestScore) {
-      best = index;
-      bestScore = score;
-    }
+/** Moves one slot from giver to taker, if any can be moved: of the replica number that evens both out best. */
+function moveOne(slots: Slots, candidates: Candidates, giver: number, taker: number): boolean {
+  const { replicas, columnLoad } = slots;
+  const skew = (replica: number) => columnLoad[taker * replicas + replica]! - columnLoad[giver * replicas + replica]!;
+  const byEvenness = [...Array(replicas).keys()].sort((a, b) => skew(a) - skew(b) || a - b);
+  for (const replica of byEvenness) {
+    const partition = candidates.next(giver, taker, replica);
+    if (partition === -1) continue;
+    slots.take(partition, replica);
+    slots.put(partition, replica, taker);
+    return true;
   }
-  if (best === -1) return false;
-  const partition = Math.floor(best / replicas);
-  slots.take(partition, best % replicas);
-  slots.put(partition, best % replicas, taker);
-  return true;
+  return false;
 }

@@ -6,6 +6,11 @@ export const defaultReplication = 3;
 /** Shares are sums of floats: differences below this are none. */
 const epsilon = 1e-7;
 
+/** Lighter nodes count as this light, so that shares stay exact beside the heaviest (weight 1,000). */
+const leastWeight = 1e-6;
+
+const weightOf = (node: RingNode): number => Math.max(leastWeight, node.weight);
+
 /** What a node list allows: how many slots each node should, must and may hold. Indices follow the node list. */
 export interface Feasible {
   /** Replicas per partition: the replication, or the number of nodes when there are fewer. */
@@ -45,13 +50,14 @@ export function feasibleShares(
   const shares = nodes.map(() => 0);
   const rising = new Set(nodes.keys());
   let left = partitions * replicas;
-  while (rising.size > 0 && left > epsilon) {
+  // Each round spends all that is left or stops a node.
+  for (let round = 0; round < nodes.length && rising.size > 0 && left > epsilon; round++) {
     const step = risingStep(nodes, shares, rising, zoneOf, {
       left,
       nodeCap: partitions,
       zoneCap: partitions * zoneLimit,
     });
-    for (const index of rising) shares[index]! += step * nodes[index]!.weight;
+    for (const index of rising) shares[index]! += step * weightOf(nodes[index]!);
     left = partitions * replicas - shares.reduce((sum, share) => sum + share, 0);
     freezeFull(shares, rising, zoneOf, partitions, partitions * zoneLimit);
   }
@@ -70,7 +76,7 @@ function risingStep(
   let weight = 0;
   let step = Number.POSITIVE_INFINITY;
   for (const index of rising) {
-    const own = nodes[index]!.weight;
+    const own = weightOf(nodes[index]!);
     weight += own;
     zoneWeight[zoneOf[index]!] = (zoneWeight[zoneOf[index]!] ?? 0) + own;
     step = Math.min(step, (caps.nodeCap - shares[index]!) / own);

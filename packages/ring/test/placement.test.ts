@@ -120,6 +120,21 @@ describe('placement', () => {
     );
   });
 
+  it('hands out all slots whatever the weights, down to the smallest numbers', () => {
+    const wild = fc.record({
+      weight: fc.double({ min: 0, minExcluded: true, max: 1000, noNaN: true }),
+      zone: fc.integer({ min: 0, max: 3 }),
+    });
+    fc.assert(
+      fc.property(fc.array(wild, { minLength: 1, maxLength: 20 }), partitions, (sketches, q) => {
+        const nodes = nodesOf(sketches);
+        const { shares } = feasibleShares(nodes, q);
+        expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(q * Math.min(3, nodes.length), 4);
+        for (const row of rowsOf(nodes, place(nodes, q))) expect(new Set(row).size).toBe(Math.min(3, nodes.length));
+      }),
+    );
+  });
+
   it('moves exactly as few slots as an independent minimum-cost flow finds necessary', () => {
     fc.assert(
       fc.property(
