@@ -5,59 +5,18 @@ import { type Codec, decodeValue, encodeValue } from './codecs.ts';
 import { InvalidArgumentError, KeyTooLongError, SiblingsError } from './errors.ts';
 import { type KeysOptions, listKeys } from './keys.ts';
 import { type Answer, Operation, type Routed } from './operation.ts';
+import type {
+  BucketOptions,
+  Context,
+  DeleteOptions,
+  GetOptions,
+  GetResult,
+  PutResult,
+  RequestOptions,
+  WriteOptions,
+} from './requests.ts';
 import type { Router } from './router.ts';
 import { type UpdateOptions, updateKey } from './update.ts';
-
-/** What a client has seen, as a get or a put returned it: opaque, handed back with the next write. */
-export type Context = Uint8Array;
-export type Quorum = contract.Quorum;
-
-interface RequestOptions {
-  /** Deadline in milliseconds; default: the client's. */
-  readonly timeoutMs?: number;
-  readonly signal?: AbortSignal;
-  /** Whether healthy nodes may stand in for absent ones. Default true. */
-  readonly sloppy?: boolean;
-}
-export interface GetOptions extends RequestOptions {
-  /** Answers to wait for. Default: the bucket's. */
-  readonly r?: Quorum;
-}
-export interface WriteOptions extends RequestOptions {
-  /** What the writer has seen. Absent: a put is a blind write (it becomes a sibling); a delete covers what it reads. */
-  readonly context?: Context | undefined;
-  /** Acknowledgements to wait for, and how many of them on disk. Default: the bucket's. */
-  readonly w?: Quorum;
-  readonly dw?: Quorum;
-}
-export interface DeleteOptions extends WriteOptions {
-  readonly r?: Quorum;
-}
-
-export interface GetResult<T> {
-  /**
-   * The value; undefined when there is none. With several siblings: what the bucket's `resolve` makes of them.
-   * Reading it throws {@link SiblingsError} when there is no `resolve`, or whatever that throws.
-   */
-  readonly value: T | undefined;
-  /** All concurrent values; empty when there is none. */
-  readonly siblings: readonly T[];
-  /** Undefined when nothing at all is known of the key. */
-  readonly context: Context | undefined;
-}
-
-export interface PutResult {
-  /** What this writer has seen: what it had read, and its own write. */
-  readonly context: Context;
-  /** Live siblings of the key after the write; more than 1 tells of a concurrent one. */
-  readonly siblings: number;
-}
-
-export interface BucketOptions<T> {
-  readonly codec: Codec<T>;
-  /** Merges concurrent values into one. Called with two or more, in a stable order. */
-  readonly resolve?: ((siblings: readonly T[]) => T) | undefined;
-}
 
 /** What the parts of a client share. */
 export interface Session {

@@ -1,8 +1,9 @@
 import { type Bus, natsBus, systemClock, systemRandom } from '@ringfort/bus';
-import { Bucket, type BucketOptions, type Session } from './bucket.ts';
+import { Bucket, type Session } from './bucket.ts';
 import { type Codec, json } from './codecs.ts';
 import { errorOf, InvalidArgumentError, RingfortError } from './errors.ts';
 import { type ConnectOptions, type ServerOptions, settingsOf } from './options.ts';
+import type { BucketOptions } from './requests.ts';
 import { type ClusterView, Router } from './router.ts';
 
 /** A connection to a cluster. */

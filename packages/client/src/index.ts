@@ -9,17 +9,7 @@
  *
  * @module
  */
-export {
-  Bucket,
-  type BucketOptions,
-  type Context,
-  type DeleteOptions,
-  type GetOptions,
-  type GetResult,
-  type PutResult,
-  type Quorum,
-  type WriteOptions,
-} from './bucket.ts';
+export { Bucket } from './bucket.ts';
 export { type ClientEvent, type ClientMode, clientMachine } from './client-machine.ts';
 export { bytes, type Codec, json, text } from './codecs.ts';
 export { connect, type Db } from './connect.ts';
@@ -47,5 +37,15 @@ export {
 } from './errors.ts';
 export type { KeysOptions } from './keys.ts';
 export type { BusOptions, ConnectOptions, RetryOptions, ServerOptions } from './options.ts';
+export type {
+  BucketOptions,
+  Context,
+  DeleteOptions,
+  GetOptions,
+  GetResult,
+  PutResult,
+  Quorum,
+  WriteOptions,
+} from './requests.ts';
 export type { ClusterView } from './router.ts';
 export type { UpdateOptions } from './update.ts';

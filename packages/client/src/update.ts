@@ -1,17 +1,23 @@
-import type { Bucket, Context, GetOptions, PutResult, WriteOptions } from './bucket.ts';
 import { InvalidArgumentError, SiblingsError, UpdateConflictError } from './errors.ts';
+import type { Context, GetOptions, GetResult, PutResult, WriteOptions } from './requests.ts';
 
 export interface UpdateOptions extends Omit<GetOptions & WriteOptions, 'context'> {
   /** Writes at most. Default 5. */
   readonly attempts?: number;
 }
 
+/** What the loop needs of a bucket. */
+interface ReadsAndWrites<T> {
+  get(key: string, options: GetOptions): Promise<GetResult<T>>;
+  put(key: string, value: T, options: WriteOptions): Promise<PutResult>;
+}
+
 /**
- * The loop behind {@link Bucket.update}. The first write carries the caller's change. Where the reply tells of a concurrent write, the
+ * The loop behind `Bucket.update`. The first write carries the caller's change. Where the reply tells of a concurrent write, the
  * change is one of the siblings already: what is missing is the merge, so the following rounds write `resolve` of what they read.
  */
 export async function updateKey<T>(
-  bucket: Bucket<T>,
+  bucket: ReadsAndWrites<T>,
   key: string,
   change: (value: T | undefined) => T | undefined,
   { attempts = 5, ...options }: UpdateOptions,
@@ -34,7 +40,7 @@ export async function updateKey<T>(
 }
 
 function write<T>(
-  bucket: Bucket<T>,
+  bucket: ReadsAndWrites<T>,
   key: string,
   value: T,
   context: Context | undefined,
