@@ -91,7 +91,7 @@ export function beginNode(config: NodeConfig, deps: NodeDeps = {}): NodeLife {
   });
 
   async function stop(): Promise<void> {
-    life.send({ type: 'stop.requested' });
+    if (life.getSnapshot().status === 'active') life.send({ type: 'stop.requested' });
     const end = await ended;
     if (end.how === 'failed') throw end.failure;
   }

@@ -60,7 +60,7 @@ function reporter(directory: DevDirectory, stopAsked: Promise<unknown>, isStoppi
     nodeEnded(id, pid, how) {
       if (isStopping()) return;
       tell(`node ${id} (pid ${pid}) ended (${how}), the rest goes on; bring it back with:`);
-      process.stdout.write(`  ${program()} node --config ${relative(process.cwd(), directory.configFile(id))}\n`);
+      process.stdout.write(`  ${program()} node --config ${pathFromHere(directory.configFile(id))}\n`);
     },
   };
 }
@@ -82,7 +82,12 @@ function tellReady(nodes: readonly DevNode[]): void {
 
 /** How this program is called from where the user stands. */
 function program(): string {
-  return `node ${relative(process.cwd(), mainFile)}`;
+  return `node ${pathFromHere(mainFile)}`;
+}
+
+function pathFromHere(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.startsWith('..') ? path : short;
 }
 
 function tell(line: string): void {
