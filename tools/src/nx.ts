@@ -15,7 +15,7 @@ const nxEnvironment = {
  * from), at most two at a time, from Nx's cache where nothing has changed.
  */
 export function runMany(root: string, target: string, options: { timeoutMs: number; tools: boolean }): Promise<Ran> {
-  const args = ['run-many', '-t', target, '--parallel=2', '--outputStyle=static', '--nxBail=false'];
+  const args = ['run-many', '-t', target, '--parallel=2', '--nxBail=false'];
   if (!options.tools) args.push('--exclude=@ringfort/tools');
   return run(process.execPath, [join(root, 'node_modules', 'nx', 'dist', 'bin', 'nx.js'), ...args], {
     cwd: root,
