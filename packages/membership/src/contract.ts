@@ -53,7 +53,7 @@ export const peerStatusSchema = z.object({
   /** `up`; `suspect`: a request failed or it is silent, asked last; `down`: not asked; `self`. */
   status: z.enum(['self', 'up', 'suspect', 'down']),
   info: nodeInfoSchema.optional(),
-  /** Milliseconds since the last sign of life; absent when there was none. */
+  /** Milliseconds since the last sign of life, to within a gossip round; absent when there was none. */
   silentMs: z.number().optional(),
 });
 export type PeerStatus = z.infer<typeof peerStatusSchema>;

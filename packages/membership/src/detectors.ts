@@ -62,11 +62,13 @@ export class Detectors {
     }
   }
 
-  /** The peer answered this node. */
+  /** The peer answered this node. The hot path: no clock is read, so its sign of life is dated to within a round. */
   answered(node: string): void {
     const detector = this.#detectors.get(node);
     if (detector === undefined) return;
-    this.#hear(detector);
+    detector.heardAtListenedMs = this.#listenedMs;
+    if (detector.heardAtMs === undefined || detector.heardAtMs < this.#passedAtMs)
+      detector.heardAtMs = this.#passedAtMs;
     if (detector.suspicion !== 'up') send(detector, { kind: 'answered' });
   }
 

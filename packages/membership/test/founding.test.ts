@@ -25,7 +25,7 @@ describe('founding', () => {
         expect(cluster.membership('n1').ring.nodes.map(({ id }) => id)).toEqual(ids);
         expect(cluster.membership('n1').history()).toHaveLength(5);
       }),
-      { numRuns: 20 },
+      { numRuns: 12 },
     );
   });
 
