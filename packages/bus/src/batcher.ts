@@ -1,7 +1,7 @@
 import { PROTOCOL_VERSION } from './contract.ts';
 import { splitFrame } from './fragment-core.ts';
-import { encodeVerb, FrameWriter, MessageKind } from './frame-core.ts';
-import type { Counters } from './limits.ts';
+import { FrameWriter, MessageKind } from './frame-core.ts';
+import type { BusLimits, Counters } from './limits.ts';
 import type { Schedule } from './system-clock.ts';
 import type { Transport } from './transport.ts';
 
@@ -30,9 +30,7 @@ export interface BatcherOptions {
   readonly prefix: string;
   readonly self: string;
   readonly counters: Counters;
-  readonly maxLanes: number;
-  /** Frames of several messages are no larger. */
-  readonly maxFrameBytes: number;
+  readonly limits: Pick<BusLimits, 'maxLanes' | 'maxFrameBytes'>;
   /** Told of a frame that could not be sent; `address` is told when requests were in it. */
   readonly onSendFailed: (error: unknown, address: string | undefined) => void;
 }
@@ -91,24 +89,18 @@ export class Batcher {
     return this.#byToken.get(token)?.address;
   }
 
-  /** Bytes of a whole frame with just this message. */
-  frameBytes(lane: Lane, verb: string, bodyBytes: number): number {
-    return lane.writer.headerBytes + lane.writer.sizeOf(encodeVerb(verb), bodyBytes);
-  }
-
-  add(lane: Lane, kind: MessageKind, id: number, verb: string, barrier: number, timeoutMs: number, body: Buffer): void {
+  add(lane: Lane, kind: MessageKind, id: number, verb: Buffer, barrier: number, timeoutMs: number, body: Buffer): void {
     const { writer } = lane;
-    const name = encodeVerb(verb);
-    const bytes = writer.sizeOf(name, body.length);
-    const { maxFrameBytes, transport } = this.#options;
+    const bytes = writer.sizeOf(verb, body.length);
+    const { limits, transport } = this.#options;
     const { maxPayload } = transport;
-    if (writer.count > 0 && writer.bytes + bytes > Math.min(maxPayload, maxFrameBytes)) this.#send(lane);
+    if (writer.count > 0 && writer.bytes + bytes > Math.min(maxPayload, limits.maxFrameBytes)) this.#send(lane);
     if (!lane.queued) {
       lane.queued = true;
       this.#dirty.push(lane);
     }
     if (kind === MessageKind.request) lane.hasRequest = true;
-    writer.append(kind, id, name, barrier, timeoutMs, body);
+    writer.append(kind, id, verb, barrier, timeoutMs, body);
     this.bytes += bytes;
     this.#options.counters.messagesOut++;
     if (writer.bytes > maxPayload) this.#sendCut(lane, kind, id, maxPayload);
@@ -153,10 +145,14 @@ export class Batcher {
   }
 
   #sendCut(lane: Lane, kind: MessageKind, id: number, maxPayload: number): void {
-    const { version } = lane.writer;
+    const { self, onSendFailed } = this.#options;
     this.#nextSet = (this.#nextSet + 1) >>> 0;
-    const message = { version, from: this.#options.self, kind, id, set: this.#nextSet };
-    for (const fragment of splitFrame(lane.writer.take(), message, maxPayload)) this.#publish(lane, fragment);
+    const message = { version: lane.writer.version, from: self, kind, id, set: this.#nextSet };
+    try {
+      for (const fragment of splitFrame(lane.writer.take(), message, maxPayload)) this.#publish(lane, fragment);
+    } catch (error) {
+      onSendFailed(error, lane.hasRequest ? lane.address : undefined);
+    }
     lane.hasRequest = false;
   }
 
@@ -172,7 +168,7 @@ export class Batcher {
   }
 
   #remember(key: string, lane: Lane): void {
-    if (this.#lanes.size >= this.#options.maxLanes) this.#forgetIdle();
+    if (this.#lanes.size >= this.#options.limits.maxLanes) this.#forgetIdle();
     this.#lanes.set(key, lane);
   }
 

@@ -1,10 +1,10 @@
-import { Batcher } from './batcher.ts';
+import type { Batcher } from './batcher.ts';
 import { packBody } from './body-codec.ts';
+import { assembleParts, type BusOptions, type BusParts } from './bus-parts.ts';
 import { checked, checkU32 } from './checks.ts';
-import type { Clock, Random } from './clock.ts';
-import { Connection } from './connection.ts';
-import { addressSchema, clusterNameSchema, identitySchema, PROTOCOL_VERSION } from './contract.ts';
-import { DeadlineWheel } from './deadline-wheel.ts';
+import type { Clock } from './clock.ts';
+import type { Connection } from './connection.ts';
+import { addressSchema, PROTOCOL_VERSION } from './contract.ts';
 import {
   AbortedError,
   BusClosedError,
@@ -15,17 +15,9 @@ import {
   OverloadedError,
   RemoteError,
 } from './errors.ts';
-import { MessageKind } from './frame-core.ts';
-import { Intake } from './intake.ts';
-import {
-  type BusLimits,
-  type BusStats,
-  type Counters,
-  defaultLimits,
-  MESSAGE_OVERHEAD_BYTES,
-  zeroCounters,
-} from './limits.ts';
-import { Mux, type Pending } from './mux.ts';
+import { encodeVerb, MessageKind } from './frame-core.ts';
+import { type BusStats, MESSAGE_OVERHEAD_BYTES } from './limits.ts';
+import type { Mux, Pending } from './mux.ts';
 import type {
   Address,
   Bus,
@@ -40,23 +32,8 @@ import type {
   Subscription,
   WireError,
 } from './port.ts';
-import { Replies } from './replies.ts';
-import { checkVerb, Server } from './server.ts';
-import { endOfTurn, type Schedule, systemClock, systemRandom } from './system-clock.ts';
+import type { Server } from './server.ts';
 import type { Transport } from './transport.ts';
-
-export interface BusOptions {
-  readonly cluster: string;
-  /** `node.<id>` or `client.<id>`; unique in the cluster. */
-  readonly self: string;
-  readonly clock?: Clock | undefined;
-  readonly random?: Random | undefined;
-  readonly limits?: Partial<BusLimits> | undefined;
-  /** Puts sending off to the end of the turn; by default as the clock is (see `endOfTurn`). */
-  readonly schedule?: Schedule | undefined;
-  /** Told of every failure that no caller is told of: by default a process warning. */
-  readonly onError?: ((error: unknown, where: string) => void) | undefined;
-}
 
 /** A bus, and what it counted. */
 export interface CountedBus extends Bus {
@@ -70,74 +47,28 @@ export interface CountedBus extends Bus {
  * @throws InvalidArgumentError
  */
 export function createBus(transport: Transport, options: BusOptions): CountedBus {
-  return new TransportBus(transport, options);
+  return new TransportBus(assembleParts(transport, options));
 }
 
 class TransportBus implements CountedBus {
   readonly self: string;
-  readonly #transport: Transport;
+  readonly #parts: BusParts;
+  // What every call needs, one step away.
   readonly #clock: Clock;
-  readonly #limits: BusLimits;
-  readonly #counters: Counters = zeroCounters();
-  readonly #onError: (error: unknown, where: string) => void;
-  readonly #wheel: DeadlineWheel;
   readonly #mux: Mux;
   readonly #batcher: Batcher;
   readonly #server: Server;
-  readonly #intake: Intake;
   readonly #connection: Connection;
   #closing: Promise<void> | undefined;
 
-  constructor(transport: Transport, options: BusOptions) {
-    this.self = checked(identitySchema, options.self);
-    const prefix = `ringfort.${checked(clusterNameSchema, options.cluster)}.`;
-    this.#transport = transport;
-    this.#clock = options.clock ?? systemClock;
-    this.#limits = { ...defaultLimits, ...options.limits };
-    this.#onError = options.onError ?? warn;
-    this.#wheel = new DeadlineWheel(this.#clock);
-    this.#mux = new Mux({
-      wheel: this.#wheel,
-      maxPending: this.#limits.maxPending,
-      firstId: (options.random ?? systemRandom).below(2 ** 30),
-      onThrow: (error) => this.#onError(error, 'callback of a call'),
-    });
-    this.#batcher = new Batcher({
-      transport,
-      schedule: options.schedule ?? endOfTurn(this.#clock),
-      prefix,
-      self: this.self,
-      counters: this.#counters,
-      maxLanes: this.#limits.maxLanes,
-      maxFrameBytes: this.#limits.maxFrameBytes,
-      onSendFailed: (error, address) => this.#onSendFailed(error, address),
-    });
-    const common = { transport, limits: this.#limits, counters: this.#counters, prefix };
-    const onError = this.#onError;
-    const server = new Server({ ...common, batcher: this.#batcher, onError });
-    this.#server = server;
-    this.#intake = new Intake({
-      ...common,
-      clock: this.#clock,
-      wheel: this.#wheel,
-      self: this.self,
-      answerError: (header, id, error) => server.answerError(header, id, error),
-    });
-    server.intake = this.#intake;
-    const replies = new Replies({
-      mux: this.#mux,
-      batcher: this.#batcher,
-      intake: this.#intake,
-      counters: this.#counters,
-    });
-    transport.subscribe(`${prefix}${this.self}.replies.*`, undefined, (message) => replies.onMessage(message));
-    this.#connection = new Connection({
-      ...common,
-      mux: this.#mux,
-      batcher: this.#batcher,
-      self: this.self,
-      onError,
-    });
+  constructor(parts: BusParts) {
+    this.self = parts.self;
+    this.#parts = parts;
+    this.#clock = parts.clock;
+    this.#mux = parts.mux;
+    this.#batcher = parts.batcher;
+    this.#server = parts.server;
+    this.#connection = parts.connection;
   }
 
   get status(): BusStatus {
@@ -150,18 +81,18 @@ class TransportBus implements CountedBus {
 
   stats(): BusStats {
     return {
-      ...this.#counters,
+      ...this.#parts.counters,
       pending: this.#mux.size,
       running: this.#server.running,
       lanes: this.#batcher.lanes,
-      abandoned: this.#intake.abandoned,
+      abandoned: this.#parts.intake.abandoned,
     };
   }
 
   async flush(): Promise<void> {
     if (this.#connection.status !== 'connected') throw new DisconnectedError(this.self);
     this.#batcher.flush();
-    await this.#transport.flush();
+    await this.#parts.transport.flush();
   }
 
   publish<Q>(to: Address, contract: Contract<Q, unknown>, body: Q, options?: SendOptions): void {
@@ -170,17 +101,17 @@ class TransportBus implements CountedBus {
     checkU32(barrier, 'barrier');
     const heard = this.#server.hears(to);
     if (heard !== 'no') {
-      this.#counters.local++;
+      this.#parts.counters.local++;
       const inbound = this.#localInbound(barrier, 0);
       queueMicrotask(() => this.#server.hearLocal(to, contract.verb, body, inbound));
     }
     if (heard === 'alone' || to.startsWith(`${this.self}.`)) return;
     const packed = this.#pack(to, contract, body);
     if (this.#connection.status !== 'connected') {
-      this.#counters.dropped++;
+      this.#parts.counters.dropped++;
       return;
     }
-    this.#batcher.add(this.#lane(to), MessageKind.event, 0, contract.verb, barrier, 0, packed);
+    this.#batcher.add(this.#lane(to), MessageKind.event, 0, encodeVerb(contract.verb), barrier, 0, packed);
   }
 
   request<Q, R>(to: Address, contract: Contract<Q, R>, body: Q, options: RequestOptions): Promise<R> {
@@ -246,18 +177,20 @@ class TransportBus implements CountedBus {
       return;
     }
     if (this.#connection.status !== 'connected') throw new DisconnectedError(to);
-    if (this.#batcher.bytes + this.#transport.bufferedBytes > this.#limits.maxBufferedBytes) {
-      throw new OverloadedError('bytes waiting for the network', this.#limits.maxBufferedBytes);
+    if (this.#batcher.bytes + this.#parts.transport.bufferedBytes > this.#parts.limits.maxBufferedBytes) {
+      throw new OverloadedError('bytes waiting for the network', this.#parts.limits.maxBufferedBytes);
     }
     const lane = this.#lane(to);
+    const verb = encodeVerb(contract.verb);
     const packed = this.#pack(to, contract, body);
+    // Nothing below throws: from here on the request ends through the mux alone.
     const pending = this.#mux.add(to, contract, timeoutMs, deadlineMs, done, true);
     if (signal !== undefined) this.#mux.watch(pending, signal);
-    this.#batcher.add(lane, MessageKind.request, pending.id, contract.verb, barrier, timeout, packed);
+    this.#batcher.add(lane, MessageKind.request, pending.id, verb, barrier, timeout, packed);
   }
 
   #callLocal(pending: Pending, body: unknown, inbound: Inbound): void {
-    this.#counters.local++;
+    this.#parts.counters.local++;
     const answer = {
       reply: (value: unknown) => this.#mux.resolve(pending, value),
       fail: (error: WireError) => this.#mux.fail(pending, new RemoteError(error)),
@@ -278,7 +211,7 @@ class TransportBus implements CountedBus {
 
   #pack(to: Address, contract: Contract<never, unknown> | Contract, body: unknown): Buffer {
     const packed = packBody(`the body of ${contract.verb}`, body);
-    const maxBytes = this.#limits.maxMessageBytes - MESSAGE_OVERHEAD_BYTES;
+    const maxBytes = this.#parts.limits.maxMessageBytes - MESSAGE_OVERHEAD_BYTES;
     if (packed.length > maxBytes) throw new MessageTooLargeError(to, packed.length, maxBytes);
     return packed;
   }
@@ -287,43 +220,31 @@ class TransportBus implements CountedBus {
     try {
       done(error, undefined);
     } catch (thrown) {
-      this.#onError(thrown, 'callback of a call');
+      this.#parts.onError(thrown, 'callback of a call');
     }
   }
 
   #checkServing(address: Address, contract: Contract): void {
     if (this.#connection.ending) throw new BusClosedError(this.self);
     checked(addressSchema, address);
-    checkVerb(contract);
-  }
-
-  #onSendFailed(error: unknown, address: string | undefined): void {
-    this.#counters.dropped++;
-    this.#onError(error, `sending to ${address ?? 'a peer'}`);
-    if (address === undefined) return;
-    this.#mux.failAll(() => new DisconnectedError(address, { cause: error }), { address, remote: true });
+    encodeVerb(contract.verb);
   }
 
   async #close(): Promise<void> {
     this.#connection.startClosing();
     let timer: unknown;
     const patience = new Promise<void>((resolve) => {
-      timer = this.#clock.setTimeout(resolve, this.#limits.closeTimeoutMs);
+      timer = this.#clock.setTimeout(resolve, this.#parts.limits.closeTimeoutMs);
     });
     await Promise.race([this.#finishServing(), patience]);
     this.#clock.clearTimeout(timer);
     this.#batcher.flush();
-    await this.#transport.close();
-    this.#wheel.clear();
+    await this.#parts.transport.close();
+    this.#parts.wheel.clear();
   }
 
   async #finishServing(): Promise<void> {
     await this.#server.stations.drain();
     await this.#server.whenIdle();
   }
-}
-
-/** What an unheard failure ends in, when nobody asked to be told. */
-function warn(error: unknown, where: string): void {
-  process.emitWarning(error instanceof Error ? error : new Error(String(error)), { detail: where });
 }

@@ -192,15 +192,16 @@ export class FrameWriter {
   }
 }
 
+/** The verb of answers: their id tells what they answer. */
+export const NO_VERB = Buffer.alloc(0);
 const verbs = new Map<string, Buffer>();
-const NO_VERB = Buffer.alloc(0);
+
 const MAX_CACHED_VERBS = 1024;
 
 /** A verb as it travels. @throws InvalidArgumentError */
 export function encodeVerb(verb: string): Buffer {
   const known = verbs.get(verb);
   if (known !== undefined) return known;
-  if (verb === '') return NO_VERB;
   if (!/^[!-~]+$/.test(verb) || verb.length > MAX_VERB_LENGTH) {
     throw new InvalidArgumentError(
       `a verb is 1 to ${MAX_VERB_LENGTH} visible ASCII characters, not ${JSON.stringify(verb)}`,

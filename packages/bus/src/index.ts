@@ -11,10 +11,11 @@
  * ```
  */
 export { type BridgedEvent, type ServeActorOptions, serveActor } from './bridge.ts';
+export type { BusOptions } from './bus-parts.ts';
 export type { Clock, Random } from './clock.ts';
 export { type ConnectionEvent, connectionMachine } from './connection-machine.ts';
 export { defineContract, PREVIOUS_PROTOCOL_VERSION, PROTOCOL_VERSION } from './contract.ts';
-export { type BusOptions, type CountedBus, createBus } from './create-bus.ts';
+export { type CountedBus, createBus } from './create-bus.ts';
 export { Deadline, DeadlineWheel } from './deadline-wheel.ts';
 export * from './errors.ts';
 export { type BusLimits, type BusStats, defaultLimits } from './limits.ts';

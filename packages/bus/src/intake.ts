@@ -6,12 +6,12 @@ import { MalformedFrameError, MessageTooLargeError, ProtocolMismatchError } from
 import { type Fragment, Reassembler, readFragment } from './fragment-core.ts';
 import {
   asBuffer,
-  encodeVerb,
   type FrameHeader,
   FrameKind,
   type FrameMessage,
   FrameWriter,
   MessageKind,
+  NO_VERB,
   readHeader,
   readMessages,
 } from './frame-core.ts';
@@ -131,7 +131,7 @@ export class Intake {
       return;
     if (transport.status !== 'connected') return;
     const writer = new FrameWriter(PROTOCOL_VERSION, self);
-    writer.append(MessageKind.error, 0, encodeVerb(''), 0, 0, packError(wireErrorOf(error)));
+    writer.append(MessageKind.error, 0, NO_VERB, 0, 0, packError(wireErrorOf(error)));
     transport.publish(reply, writer.take());
   }
 }

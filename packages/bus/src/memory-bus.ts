@@ -1,4 +1,5 @@
-import { type BusOptions, type CountedBus, createBus } from './create-bus.ts';
+import type { BusOptions } from './bus-parts.ts';
+import { type CountedBus, createBus } from './create-bus.ts';
 import type { MemoryNetwork } from './memory-network.ts';
 
 export interface MemoryBusOptions extends BusOptions {

@@ -35,7 +35,6 @@ export class MemoryNetwork {
   readonly #random: Random;
   readonly #schedule: Schedule;
   readonly #members = new Map<string, Member[]>();
-  readonly #wild: Member[] = [];
   readonly #transports = new Set<MemoryTransport>();
   #link: Link | undefined;
 
@@ -70,15 +69,14 @@ export class MemoryNetwork {
 
   /** @internal */
   join(member: Member): void {
-    if (member.pattern.includes('*')) this.#wild.push(member);
-    else this.#members.set(member.pattern, [...(this.#members.get(member.pattern) ?? []), member]);
+    if (!/^[^*>]+(\.\*)?$/.test(member.pattern))
+      throw new InvalidArgumentError(`${member.pattern} is no pattern of this network`);
+    this.#members.set(member.pattern, [...(this.#members.get(member.pattern) ?? []), member]);
   }
 
   /** @internal */
   leave(member: Member): void {
     member.active = false;
-    const wild = this.#wild.indexOf(member);
-    if (wild >= 0) this.#wild.splice(wild, 1);
     const others = this.#members.get(member.pattern)?.filter((other) => other !== member) ?? [];
     if (others.length === 0) this.#members.delete(member.pattern);
     else this.#members.set(member.pattern, others);
@@ -105,15 +103,11 @@ export class MemoryNetwork {
   }
 
   #receivers(from: MemoryTransport, subject: string): Member[] {
-    const candidates = [
-      ...(this.#members.get(subject) ?? []),
-      ...this.#wild.filter((m) => matches(m.pattern, subject)),
-    ];
-    const reachable = candidates.filter((m) => m.owner !== from && m.owner.status === 'connected');
+    const reachable = this.#matching(subject).filter((m) => m.owner !== from && m.owner.status === 'connected');
     const chosen = reachable.filter((m) => m.queue === undefined);
     const queues = new Set(reachable.map((m) => m.queue));
+    queues.delete(undefined);
     for (const queue of queues) {
-      if (queue === undefined) continue;
       const group = reachable.filter((m) => m.queue === queue);
       chosen.push(group[group.length === 1 ? 0 : this.#random.below(group.length)]!);
     }
@@ -121,11 +115,17 @@ export class MemoryNetwork {
   }
 
   #tellNobody(asker: MemoryTransport, reply: string): void {
-    const ears = [...(this.#members.get(reply) ?? []), ...this.#wild].filter(
-      (m) => m.owner === asker && matches(m.pattern, reply),
-    );
     const notice = { payload: new Uint8Array(0), subject: reply, reply: undefined, noResponders: true };
-    for (const member of ears) this.#later(0, () => deliver(member, notice));
+    for (const member of this.#matching(reply)) {
+      if (member.owner === asker) this.#later(0, () => deliver(member, notice));
+    }
+  }
+
+  /** Subscriptions to the subject itself, and to its parent's `*`. */
+  #matching(subject: string): Member[] {
+    const exact = this.#members.get(subject) ?? [];
+    const wild = this.#members.get(`${subject.slice(0, subject.lastIndexOf('.'))}.*`) ?? [];
+    return wild.length === 0 ? exact : [...exact, ...wild];
   }
 
   #later(delayMs: number, fn: () => void): void {
@@ -215,11 +215,4 @@ class MemoryTransport implements Transport {
 
 function deliver(member: Member, message: TransportMessage): void {
   if (member.active && member.owner.status === 'connected') member.onMessage(message);
-}
-
-/** Whether a pattern, whose `*` each stand for one token, takes in a subject. */
-function matches(pattern: string, subject: string): boolean {
-  const tokens = subject.split('.');
-  const parts = pattern.split('.');
-  return parts.length === tokens.length && parts.every((part, index) => part === '*' || part === tokens[index]);
 }

@@ -7,11 +7,15 @@ import {
   tokenAuthenticator,
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node';
+import type { BusOptions } from './bus-parts.ts';
 import type { Random } from './clock.ts';
-import { type BusOptions, type CountedBus, createBus } from './create-bus.ts';
+import { type CountedBus, createBus } from './create-bus.ts';
 import { ConnectFailedError, InvalidArgumentError } from './errors.ts';
+import { defaultLimits } from './limits.ts';
 import { NatsTransport } from './nats-transport.ts';
 import { systemClock, systemRandom } from './system-clock.ts';
+
+const MARK_BYTES = 1024 * 1024;
 
 export type NatsAuth =
   | { readonly user: string; readonly pass: string }
@@ -52,25 +56,25 @@ export interface NatsBusOptions extends BusOptions {
  * @throws ConnectFailedError with `failFast`; InvalidArgumentError
  */
 export async function natsBus(options: NatsBusOptions): Promise<CountedBus> {
-  const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
   const retryDelayMs = () => 100 + random.below(150);
+  const { maxBufferedBytes } = { ...defaultLimits, ...options.limits };
   const transport = new NatsTransport({
     connection: connectionOptions(options, random, retryDelayMs),
-    clock,
+    clock: options.clock ?? systemClock,
     retryDelayMs,
+    markBytes: Math.min(MARK_BYTES, maxBufferedBytes / 8),
+    failureOf: (cause) => new ConnectFailedError([options.servers].flat().join(', '), reasonOf(cause), { cause }),
   });
   const bus = createBus(transport, options);
   try {
     await transport.connect();
-  } catch (cause) {
-    const error = new ConnectFailedError([options.servers].flat().join(', '), reasonOf(cause), { cause });
+  } catch (failure) {
     if (options.failFast) {
       await bus.close();
-      throw error;
+      throw failure;
     }
-    options.onError?.(error, 'connection');
-    transport.retry();
+    transport.retry(failure as Error);
   }
   return bus;
 }

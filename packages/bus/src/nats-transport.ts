@@ -12,8 +12,6 @@ import type { Transport, TransportMessage, TransportStatus, TransportSubscriptio
 
 /** Before the first connection tells the server's own. */
 const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
-/** How many published bytes go between two questions to the server whether it has taken them. */
-const MARK_BYTES = 1024 * 1024;
 const DRAIN_TIMEOUT_MS = 2_000;
 
 interface Entry {
@@ -45,6 +43,10 @@ export interface NatsTransportOptions {
   readonly clock: Clock;
   /** How long to wait before the first connection is tried again. */
   readonly retryDelayMs: () => number;
+  /** How many published bytes go between two questions to the server whether it has taken them. */
+  readonly markBytes: number;
+  /** Names what went wrong with an attempt to connect. */
+  readonly failureOf: (cause: unknown) => Error;
 }
 
 /** A transport over one NATS connection that is made again for ever. Core NATS only. */
@@ -81,9 +83,11 @@ export class NatsTransport implements Transport {
     this.#errorListeners.push(listener);
   }
 
-  /** Connects. @throws what the first attempt failed with; `retry` then goes on trying */
+  /** Connects. @throws the named failure of the first attempt; `retry` then goes on trying */
   async connect(): Promise<void> {
-    const connection = await connect(this.#options.connection);
+    const connection = await connect(this.#options.connection).catch((cause: unknown) => {
+      throw this.#options.failureOf(cause);
+    });
     if (this.#closing !== undefined) return connection.close();
     this.#connection = connection;
     for (const entry of this.#entries) this.#open(entry);
@@ -91,14 +95,12 @@ export class NatsTransport implements Transport {
     this.#setStatus('connected');
   }
 
-  /** Tries again until connected or closed. */
-  retry(): void {
+  /** Tries again until connected or closed. Tells `failure`, and later ones that differ from the one before. */
+  retry(failure: Error, before?: Error): void {
     if (this.#closing !== undefined) return;
+    if (failure.message !== before?.message) this.#tell(failure);
     this.#retryTimer = this.#options.clock.setTimeout(() => {
-      this.connect().catch((error: Error) => {
-        this.#tell(error);
-        this.retry();
-      });
+      this.connect().catch((next: Error) => this.retry(next, failure));
     }, this.#options.retryDelayMs());
   }
 
@@ -107,7 +109,7 @@ export class NatsTransport implements Transport {
     if (reply === undefined) this.#connection.publish(subject, payload);
     else this.#connection.publish(subject, payload, { reply });
     this.#sinceMark += payload.length;
-    if (this.#sinceMark >= MARK_BYTES) this.#mark(this.#connection);
+    if (this.#sinceMark >= this.#options.markBytes) this.#mark(this.#connection);
   }
 
   subscribe(

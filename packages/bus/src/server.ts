@@ -8,7 +8,7 @@ import {
   OverloadedError,
   UnknownVerbError,
 } from './errors.ts';
-import { encodeVerb, type FrameHeader, type FrameMessage, MessageKind } from './frame-core.ts';
+import { type FrameHeader, type FrameMessage, MessageKind, NO_VERB } from './frame-core.ts';
 import type { Intake, ReceivedFrame } from './intake.ts';
 import { type BusLimits, type Counters, MESSAGE_OVERHEAD_BYTES } from './limits.ts';
 import type { Contract, Inbound, WireError } from './port.ts';
@@ -233,7 +233,7 @@ export class Server {
       counters.dropped++;
       return;
     }
-    batcher.add(batcher.laneBackTo(header.from, header.version), kind, id, '', 0, 0, body);
+    batcher.add(batcher.laneBackTo(header.from, header.version), kind, id, NO_VERB, 0, 0, body);
   }
 }
 
@@ -250,9 +250,4 @@ function inboundOf(header: FrameHeader, message: FrameMessage): Inbound {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
-}
-
-/** Fails at once on a verb that could not travel. @throws InvalidArgumentError */
-export function checkVerb(contract: Contract): void {
-  encodeVerb(contract.verb);
 }

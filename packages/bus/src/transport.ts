@@ -34,7 +34,7 @@ export interface Transport {
   onError(listener: (error: Error) => void): void;
   /** Sends and forgets. With `reply`, the absence of subscribers is told there. Throws when not connected or beyond `maxPayload`. */
   publish(subject: string, payload: Uint8Array, reply?: string): void;
-  /** With `queue`, one subscriber of that name gets each message. `*` stands for one token of the subject. */
+  /** With `queue`, one subscriber of that name gets each message. A last token `*` stands for any one token. */
   subscribe(
     subject: string,
     queue: string | undefined,

@@ -7,6 +7,7 @@ import {
   type FrameMessage,
   FrameWriter,
   MessageKind,
+  NO_VERB,
   readHeader,
   readMessages,
 } from '../src/frame-core.ts';
@@ -199,7 +200,7 @@ export function protocolCompliance(parts: () => Parts): void {
       await raw.subscribe(`${prefix}node.n9.math`, () => {
         const writer = new FrameWriter(2, 'node.n9');
         const body = codec.pack.pack(['PROTOCOL_MISMATCH', 'only 3 and 4']);
-        writer.append(MessageKind.error, 0, encodeVerb(''), 0, 0, body);
+        writer.append(MessageKind.error, 0, NO_VERB, 0, 0, body);
         raw.publish(`${prefix}client.c1.replies.1`, writer.take());
       });
       const asked = [1, 2].map((n) => client.request('node.n9.math', double, n, { timeoutMs: 60_000 }));
@@ -247,6 +248,7 @@ export function protocolCompliance(parts: () => Parts): void {
       const asked = [1, 2, 3].map(() => narrow.request('node.n1.echo', echo, { bytes }, soon));
       const codes = await Promise.all(asked.map((request) => request.then(() => 'ok').catch((error) => error.code)));
       expect(codes).toEqual(['ok', 'ok', 'OVERLOADED']);
+      for (let round = 0; round < 5; round++) await narrow.request('node.n1.echo', echo, { bytes }, soon);
     });
   });
 }

@@ -178,6 +178,9 @@ export function busCompliance(name: string, start: () => Promise<Harness>): void
         await expect(asked).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
         const barred = client.request('node.n1.math', double, 1, { ...soon, barrier: -1 });
         await expect(barred).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+        const unspeakable = client.request('node.n1.math', { ...double, verb: 'two words' }, 1, soon);
+        await expect(unspeakable).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+        expect(client.stats().pending).toBe(0);
       });
     });
 
