@@ -3,14 +3,18 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { protocolCompliance } from './compliance-protocol.ts';
 import { double, echo, fail, hang, happened } from './support/contracts.ts';
-import { gate, type Harness, statusOf } from './support/harness.ts';
+import { type BreakableHarness, gate, type Harness, statusOf } from './support/harness.ts';
 
 const soon = { timeoutMs: 5_000 };
 
 /** What every adapter of the bus must do; run on each. */
-export function busCompliance(name: string, start: () => Promise<Harness>): void {
+export function busCompliance<Net extends Harness>(
+  name: string,
+  start: () => Promise<Net>,
+  more: (parts: () => { net: Net; server: CountedBus; client: CountedBus }) => void = () => {},
+): void {
   describe(name, () => {
-    let net: Harness;
+    let net: Net;
     let server: CountedBus;
     let client: CountedBus;
     const errors: unknown[] = [];
@@ -284,29 +288,36 @@ export function busCompliance(name: string, start: () => Promise<Harness>): void
 
     protocolCompliance(() => ({ net, server, client, errors }));
 
-    test('a lost connection ends requests at once, and comes back by itself', async (context) => {
-      if (net.cut === undefined || net.heal === undefined) return context.skip();
-      const asked = gate();
-      server.serve('node.n1.math', double, (n) => n * 2);
-      server.serve('node.n1.math', hang, () => {
-        asked.open();
-        return new Promise(() => {});
-      });
-      await net.settled(server);
-      const lost = client.request('node.n1.math', hang, 1, { timeoutMs: 60_000 });
-      const lostCode = lost.catch((error) => error.code);
-      await asked.opened;
-      await net.cut();
-      expect(await lostCode).toBe('DISCONNECTED');
-      await Promise.all([statusOf(client, 'disconnected'), statusOf(server, 'disconnected')]);
-      await expect(client.request('node.n1.math', double, 1, soon)).rejects.toMatchObject({ code: 'DISCONNECTED' });
-      client.publish('events.happened', happened, { n: 1 });
-      expect(client.stats().dropped).toBe(1);
-      expect(await server.request('node.n1.math', double, 1, soon)).toBe(2);
-      await net.heal();
-      await Promise.all([statusOf(client, 'connected'), statusOf(server, 'connected')]);
-      await net.settled(server, client);
-      expect(await client.request('node.n1.math', double, 21, soon)).toBe(42);
+    more(() => ({ net, server, client }));
+  });
+}
+
+/** What adapters must do when their connection breaks. */
+export function reconnectCompliance(
+  parts: () => { net: BreakableHarness; server: CountedBus; client: CountedBus },
+): void {
+  test('a lost connection ends requests at once, and comes back by itself', async () => {
+    const { net, server, client } = parts();
+    const asked = gate();
+    server.serve('node.n1.math', double, (n) => n * 2);
+    server.serve('node.n1.math', hang, () => {
+      asked.open();
+      return new Promise(() => {});
     });
+    await net.settled(server);
+    const lost = client.request('node.n1.math', hang, 1, { timeoutMs: 60_000 });
+    const lostCode = lost.catch((error) => error.code);
+    await asked.opened;
+    await net.cut();
+    expect(await lostCode).toBe('DISCONNECTED');
+    await Promise.all([statusOf(client, 'disconnected'), statusOf(server, 'disconnected')]);
+    await expect(client.request('node.n1.math', double, 1, soon)).rejects.toMatchObject({ code: 'DISCONNECTED' });
+    client.publish('events.happened', happened, { n: 1 });
+    expect(client.stats().dropped).toBe(1);
+    expect(await server.request('node.n1.math', double, 1, soon)).toBe(2);
+    await net.heal();
+    await Promise.all([statusOf(client, 'connected'), statusOf(server, 'connected')]);
+    await net.settled(server, client);
+    expect(await client.request('node.n1.math', double, 21, soon)).toBe(42);
   });
 }

@@ -1,4 +1,4 @@
-import { busCompliance } from './compliance.ts';
+import { busCompliance, reconnectCompliance } from './compliance.ts';
 import { memoryHarness } from './support/memory-harness.ts';
 
-busCompliance('memory bus', memoryHarness);
+busCompliance('memory bus', memoryHarness, reconnectCompliance);

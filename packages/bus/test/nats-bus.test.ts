@@ -1,4 +1,4 @@
-import { busCompliance } from './compliance.ts';
+import { busCompliance, reconnectCompliance } from './compliance.ts';
 import { natsHarness } from './support/nats-harness.ts';
 
-busCompliance('NATS bus', natsHarness);
+busCompliance('NATS bus', natsHarness, reconnectCompliance);

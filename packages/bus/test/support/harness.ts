@@ -27,9 +27,14 @@ export interface Harness {
   raw(): Promise<RawConnection>;
   /** Resolves once everything served so far can be asked from everywhere. */
   settled(...buses: CountedBus[]): Promise<void>;
-  cut?(): Promise<void>;
-  heal?(): Promise<void>;
   stop(): Promise<void>;
+}
+
+export interface BreakableHarness extends Harness {
+  /** Breaks all connections. */
+  cut(): Promise<void>;
+  /** Lets them be made again. */
+  heal(): Promise<void>;
 }
 
 /** Resolves when the bus has that status. */

@@ -1,7 +1,7 @@
 import { type CountedBus, memoryBus, memoryNetwork } from '@ringfort/bus';
-import { briefClose, type Harness } from './harness.ts';
+import { type BreakableHarness, briefClose } from './harness.ts';
 
-export async function memoryHarness(): Promise<Harness> {
+export async function memoryHarness(): Promise<BreakableHarness> {
   const network = memoryNetwork();
   const cluster = 'compliance';
   const buses: CountedBus[] = [];

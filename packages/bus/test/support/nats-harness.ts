@@ -1,7 +1,7 @@
 import { connect, createInbox, type NatsConnection, RequestError } from '@nats-io/transport-node';
 import { type CountedBus, natsBus } from '@ringfort/bus';
 import { type NatsServer, startNatsServer } from '@ringfort/nats-server';
-import { briefClose, type Harness, type RawConnection } from './harness.ts';
+import { type BreakableHarness, briefClose, type Harness, type RawConnection } from './harness.ts';
 
 async function rawConnection(connection: NatsConnection): Promise<RawConnection> {
   return {
@@ -52,7 +52,7 @@ export function harnessOver(parts: Parts): Harness {
 }
 
 /** One server, which `cut` kills and `heal` starts again on the same port. */
-export async function natsHarness(): Promise<Harness> {
+export async function natsHarness(): Promise<BreakableHarness> {
   let server: NatsServer = await startNatsServer();
   const { url, port } = server;
   return {
