@@ -30,6 +30,15 @@ function cpuPerRequest(work) {
 }
 
 const pooled = createActor(getMachine).start();
-const rounds = Array.from({ length: 5 }, () => [cpuPerRequest(() => tell(createActor(getMachine).start())), cpuPerRequest(() => tell(pooled))]);
-const median = (index) => rounds.map((round) => round[index]).sort((a, b) => a - b)[2].toFixed(1);
-console.log(`fresh actor per request: ${median(0)} us CPU; pooled actor: ${median(1)} us CPU (medians of 5 alternating rounds)`);
+const rounds = Array.from({ length: 5 }, () => [
+  cpuPerRequest(() => tell(createActor(getMachine).start())),
+  cpuPerRequest(() => tell(pooled)),
+]);
+const median = (index) =>
+  rounds
+    .map((round) => round[index])
+    .sort((a, b) => a - b)[2]
+    .toFixed(1);
+console.log(
+  `fresh actor per request: ${median(0)} us CPU; pooled actor: ${median(1)} us CPU (medians of 5 alternating rounds)`,
+);

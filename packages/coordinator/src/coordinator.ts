@@ -11,10 +11,11 @@ import { createForwarder, unreached } from './forward.ts';
 import { createHandoff } from './handoff.ts';
 import { type CoordinatorLimits, defaultLimits } from './limits.ts';
 import { createListing } from './listing.ts';
+import type { Placed } from './placed.ts';
 import { forwardCandidates, roleOf } from './placement-core.ts';
 import type { CallOptions, Coordinator } from './port.ts';
 import { inspectReplicas } from './replicas.ts';
-import { createRequests, type Placed } from './requests.ts';
+import { createRequests } from './requests.ts';
 import { serveCoordinator } from './serve.ts';
 import { locate, replicasOf } from './validate.ts';
 
@@ -141,9 +142,10 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     async close() {
       if (closing) return;
       closing = true;
-      served.close();
       handoff.close();
+      // Still listening: who asks now is told NOT_SERVING, and asks another node.
       await untilQuiet(fx);
+      served.close();
     },
   };
   const served = serveCoordinator(options.bus, self, coordinator);

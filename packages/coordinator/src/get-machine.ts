@@ -1,15 +1,7 @@
 import { assign, setup } from 'xstate';
-import type { GetTask } from './get-task.ts';
+import type { GetEvent, GetTask } from './get-task.ts';
 import { spares } from './placement-core.ts';
 import { isHopeless, isMet, isSettled } from './quorum-core.ts';
-
-/** Commands and facts of one read. The answers themselves lie in the task's tally, counted before the event is sent. */
-export type GetEvent =
-  | { readonly type: 'get.start'; readonly task: GetTask }
-  | { readonly type: 'replica.answered' }
-  | { readonly type: 'replica.failed' }
-  | { readonly type: 'hedge.due' }
-  | { readonly type: 'deadline.passed' };
 
 /**
  * The story of a get (paper sections 4.5 and 4.7): all N are asked, R answers make the reply, the late ones are still awaited, and then stale

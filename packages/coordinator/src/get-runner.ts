@@ -3,8 +3,8 @@ import { digestOf, type RecordId, type ReplicaReadReply, replicaRead, replicaWri
 import { decodeObject, encodeObject, mergeObjects, type VersionedObject } from '@ringfort/versioning';
 import { codeOf, type Effects, isUnreachable, reportFailure, storageAddress } from './effects.ts';
 import { QuorumUnavailableError, RequestDeadlineError } from './errors.ts';
-import { type GetEvent, getMachine } from './get-machine.ts';
-import type { GetTask } from './get-task.ts';
+import { getMachine } from './get-machine.ts';
+import type { GetEvent, GetTask } from './get-task.ts';
 import { addStandIn, type Placement, planPlaces } from './placement-core.ts';
 import { answered, failed, fellSilent, newTally, sent } from './quorum-core.ts';
 import { RequestPool } from './request-pool.ts';

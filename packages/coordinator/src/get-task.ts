@@ -1,7 +1,6 @@
 import type { Deadline } from '@ringfort/bus';
 import type { RecordId } from '@ringfort/storage';
 import type { VersionedObject } from '@ringfort/versioning';
-import type { GetEvent } from './get-machine.ts';
 import type { PlacementPlan } from './placement-core.ts';
 import type { Tally } from './quorum-core.ts';
 import type { PooledActor } from './request-pool.ts';
@@ -33,3 +32,11 @@ export interface GetTask {
   /** Answers the caller; once. */
   done: ((error: Error | undefined, object: VersionedObject | undefined) => void) | undefined;
 }
+
+/** Commands and facts of one read. The answers themselves lie in the task's tally, counted before the event is sent. */
+export type GetEvent =
+  | { readonly type: 'get.start'; readonly task: GetTask }
+  | { readonly type: 'replica.answered' }
+  | { readonly type: 'replica.failed' }
+  | { readonly type: 'hedge.due' }
+  | { readonly type: 'deadline.passed' };

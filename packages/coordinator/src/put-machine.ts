@@ -1,15 +1,7 @@
 import { assign, setup } from 'xstate';
 import { spares } from './placement-core.ts';
-import type { PutTask } from './put-task.ts';
+import type { PutEvent, PutTask } from './put-task.ts';
 import { isHopeless, isMet, isSettled } from './quorum-core.ts';
-
-/** Commands and facts of one write. The answers themselves lie in the task's tally, counted before the event is sent. */
-export type PutEvent =
-  | { readonly type: 'put.start'; readonly task: PutTask }
-  | { readonly type: 'replica.acknowledged' }
-  | { readonly type: 'replica.failed' }
-  | { readonly type: 'hedge.due' }
-  | { readonly type: 'deadline.passed' };
 
 /**
  * The story of a put (paper sections 4.5 and 4.6): the object is committed here and sent to the other replicas, or their stand-ins, at the same

@@ -3,8 +3,8 @@ import { codeOf, type Effects, reportFailure, storageAddress } from './effects.t
 import { HintsFullError, QuorumUnavailableError, RequestDeadlineError, type WriteOutcome } from './errors.ts';
 import type { InFlightWrites } from './in-flight.ts';
 import { addStandIn, place as newPlace, type Placement } from './placement-core.ts';
-import { type PutEvent, putMachine } from './put-machine.ts';
-import type { PutTask } from './put-task.ts';
+import { putMachine } from './put-machine.ts';
+import type { PutEvent, PutTask } from './put-task.ts';
 import { answered, failed, fellSilent, sent } from './quorum-core.ts';
 import { RequestPool } from './request-pool.ts';
 

@@ -2,7 +2,6 @@ import type { Deadline } from '@ringfort/bus';
 import type { RecordId } from '@ringfort/storage';
 import type { ActorId } from '@ringfort/versioning';
 import type { PlacementPlan } from './placement-core.ts';
-import type { PutEvent } from './put-machine.ts';
 import type { Tally } from './quorum-core.ts';
 import type { PooledActor } from './request-pool.ts';
 
@@ -28,3 +27,11 @@ export interface PutTask {
   /** Answers the caller; once. */
   done: ((error: Error | undefined) => void) | undefined;
 }
+
+/** Commands and facts of one write. The answers themselves lie in the task's tally, counted before the event is sent. */
+export type PutEvent =
+  | { readonly type: 'put.start'; readonly task: PutTask }
+  | { readonly type: 'replica.acknowledged' }
+  | { readonly type: 'replica.failed' }
+  | { readonly type: 'hedge.due' }
+  | { readonly type: 'deadline.passed' };

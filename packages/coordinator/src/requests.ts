@@ -1,5 +1,3 @@
-import type { BucketSettings } from '@ringfort/ring';
-import type { RecordId } from '@ringfort/storage';
 import {
   boundContext,
   contextOf,
@@ -15,21 +13,11 @@ import type { DeleteRequest, GetReply, GetRequest, PutRequest, WriteReply } from
 import { type DeleteEvent, type DeleteTask, deleteMachine } from './delete-machine.ts';
 import type { Effects } from './effects.ts';
 import { createGetRunner, type GetDone } from './get-runner.ts';
+import type { Placed } from './placed.ts';
 import { resolveQuorum } from './quorum-core.ts';
 import { type PooledActor, RequestPool } from './request-pool.ts';
 import { checkValue } from './validate.ts';
 import { createWritePath } from './write-path.ts';
-
-/** A request at the node that coordinates it: where its key lies, and how this node stands to it. */
-export interface Placed {
-  readonly id: RecordId;
-  readonly list: readonly string[];
-  readonly settings: BucketSettings;
-  readonly n: number;
-  /** This node is no primary: none can be reached, and it stands in. */
-  readonly standIn: boolean;
-  readonly timeoutMs: number;
-}
 
 export interface Requests {
   get(placed: Placed, request: GetRequest): Promise<GetReply>;

@@ -17,10 +17,10 @@ import type { PutRequest, WriteReply } from './contract.ts';
 import { type Effects, recordKey } from './effects.ts';
 import { QuorumUnavailableError, TooManySiblingsError, ValueTooLargeError } from './errors.ts';
 import { InFlightWrites } from './in-flight.ts';
+import type { Placed } from './placed.ts';
 import { type PlacementPlan, planPlaces } from './placement-core.ts';
 import { createPutRunner } from './put-runner.ts';
 import { newTally, resolveQuorum } from './quorum-core.ts';
-import type { Placed } from './requests.ts';
 
 export type WriteDone = (error: Error | undefined, reply: WriteReply | undefined) => void;
 type WriteSettings = Pick<PutRequest, 'w' | 'dw' | 'sloppy'>;
