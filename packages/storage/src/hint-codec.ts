@@ -12,7 +12,7 @@ export interface HintRecord {
 export function encodeHint({ owed, record }: HintRecord): Uint8Array {
   const names = [...owed.keys()].map((target) => Buffer.from(target, 'utf8'));
   const size = names.reduce((sum, name) => sum + 9 + name.length, 1);
-  const out = Buffer.allocUnsafeSlow(size + record.length);
+  const out = Buffer.allocUnsafe(size + record.length);
   out[0] = names.length;
   let at = 1;
   let i = 0;
@@ -47,7 +47,7 @@ export interface OwedRow {
 }
 
 export function encodeOwedRow({ bytes, takenMs }: OwedRow): Uint8Array {
-  const out = Buffer.allocUnsafeSlow(12);
+  const out = Buffer.allocUnsafe(12);
   out.writeUInt32LE(bytes, 0);
   out.writeDoubleLE(takenMs, 4);
   return out;

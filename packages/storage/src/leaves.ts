@@ -64,7 +64,7 @@ export class Leaves {
 
 export function encodeLeaf(value: bigint): Uint8Array | null {
   if (value === 0n) return null;
-  const out = Buffer.allocUnsafeSlow(8);
+  const out = Buffer.allocUnsafe(8);
   out.writeBigUInt64LE(value);
   return out;
 }

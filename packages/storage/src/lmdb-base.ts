@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { open, type RootDatabase } from 'lmdb';
 import type { Base } from './base.ts';
+import { checkDataFile } from './data-file.ts';
 import { StoreFullError, StoreUnwritableError } from './errors.ts';
 import { type ByteKey, bytesOfKey, keyOfBytes, nextKey } from './keys-core.ts';
 import type { Row } from './memtable.ts';
@@ -29,6 +30,7 @@ export class LmdbBase implements Base {
   constructor(options: LmdbBaseOptions) {
     this.#options = options;
     this.#path = join(options.directory, 'data.mdb');
+    checkDataFile(options.directory, this.#path);
     this.#db = open({
       path: this.#path,
       noSubdir: true,

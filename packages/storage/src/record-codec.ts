@@ -16,7 +16,7 @@ const headBytes = 10;
 /** @param digest hash of `object`. Copies both into new memory. */
 export function encodeRecord(object: Uint8Array, digest: bigint, actor: ActorId | undefined): Uint8Array {
   const name = actor ?? '';
-  const record = Buffer.allocUnsafeSlow(headBytes + name.length + object.length);
+  const record = Buffer.allocUnsafe(headBytes + name.length + object.length);
   record[0] = format;
   record[1] = name.length;
   record.writeBigUInt64LE(digest ^ actorHash(name), 2);

@@ -95,7 +95,7 @@ export class Stage {
 }
 
 function encodeCounts({ records, hintRecords }: Counts): Uint8Array {
-  const out = Buffer.allocUnsafeSlow(16);
+  const out = Buffer.allocUnsafe(16);
   out.writeDoubleLE(records, 0);
   out.writeDoubleLE(hintRecords, 8);
   return out;

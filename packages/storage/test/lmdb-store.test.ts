@@ -1,0 +1,4 @@
+import { storeCompliance } from './support/compliance.ts';
+import { directorySite } from './support/directory-site.ts';
+
+storeCompliance('openLmdbStore', () => directorySite());
