@@ -121,7 +121,8 @@ describe('ringfort dev', () => {
     process.kill(former, 'SIGKILL');
     await dev.said(/nats-server \(pid \d+\) ended \(SIGKILL\); starting it again/);
     await expect.poll(async () => (await put(port, 'k', 'v')).status, { timeout: 10_000 }).toBe(204);
-    expect(await get(port + 1, 'k')).toBe('v');
+    expect((await put(port + 1, 'other', 'v')).status).toBe(204);
+    expect(await get(port + 2, 'other')).toBe('v');
     await dev.stop();
   });
 
