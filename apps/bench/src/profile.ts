@@ -24,6 +24,7 @@ export interface SelfTime {
   readonly selfUs: number;
 }
 
+const MODULES_SHOWN = 12;
 const IDLE = new Set(['(idle)', '(root)', '(program)']);
 
 /** Sums a V8 CPU profile by function, the most expensive first; what is not JavaScript work (idle, program) is told apart. */
@@ -55,6 +56,23 @@ export function selfTimes(profile: Profile): {
   return { functions: sorted, busyUs, idleUs: outside['(idle)'] ?? 0, programUs: outside['(program)'] ?? 0 };
 }
 
+/** Self time by npm package, workspace package, or `node` for its internals and natives. */
+export function byModule(functions: readonly SelfTime[]): { module: string; selfUs: number }[] {
+  const sums = new Map<string, number>();
+  for (const { name, where, selfUs } of functions) {
+    const module = name === '(garbage collector)' ? 'garbage collector' : moduleOf(where);
+    sums.set(module, (sums.get(module) ?? 0) + selfUs);
+  }
+  return [...sums].map(([module, selfUs]) => ({ module, selfUs })).sort((a, b) => b.selfUs - a.selfUs);
+}
+
+function moduleOf(where: string): string {
+  if (where === 'native' || where.startsWith('node:')) return 'node';
+  const parts = where.split('/');
+  const isPair = where.startsWith('@') || parts[0] === 'packages' || parts[0] === 'apps';
+  return parts.slice(0, isPair ? 2 : 1).join('/');
+}
+
 /** A table of the functions that used most time, for each profile of a folder. */
 export async function profileReport(dir: string, top: number): Promise<string> {
   const files = (await readdir(dir)).filter((name) => name.endsWith('.cpuprofile')).sort();
@@ -73,7 +91,10 @@ async function profileSection(file: string, top: number): Promise<string> {
     table.push([seconds(selfUs), `${((100 * selfUs) / busyUs).toFixed(1)}%`, name, where]);
   }
   const title = `${basename(file)}: ${seconds(busyUs)} in JavaScript and its natives, ${seconds(programUs)} outside, ${seconds(idleUs)} idle`;
-  return `${title}\n${table.toString()}`;
+  const shares = byModule(functions)
+    .slice(0, MODULES_SHOWN)
+    .map(({ module, selfUs }) => `${module} ${((100 * selfUs) / busyUs).toFixed(1)}%`);
+  return `${title}\nby module: ${shares.join(', ')}\n${table.toString()}`;
 }
 
 /** Profiles this very process while `task` runs, into a file. */

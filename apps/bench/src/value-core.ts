@@ -4,7 +4,7 @@ export function keyName(index: number): string {
 }
 
 export const MIN_VALUE_BYTES = 16;
-/** Magic (2), key index (4), sequence (4), length (4). */
+/** Magic (2), key index (4), sequence (4), a check of the two (4). */
 const HEADER_BYTES = 14;
 const MAGIC = 0x5246;
 const POOL_BYTES = 1 << 16;
@@ -25,7 +25,7 @@ export class Values {
     value.writeUInt16LE(MAGIC, 0);
     value.writeUInt32LE(key, 2);
     value.writeUInt32LE(sequence, 6);
-    value.writeUInt32LE(this.#bytes, 10);
+    value.writeUInt32LE(checkWord(key, sequence), 10);
     const offset = offsetOf(key, sequence);
     this.#pool.copy(value, HEADER_BYTES, offset, offset + this.#bytes - HEADER_BYTES);
     return value;
@@ -40,6 +40,7 @@ export class Values {
     const claimed = bytes.readUInt32LE(2);
     if (claimed !== key) return { wrong: `${keyName(key)}: holds the value of ${keyName(claimed)}` };
     const sequence = bytes.readUInt32LE(6);
+    if (bytes.readUInt32LE(10) !== checkWord(key, sequence)) return { wrong: `${keyName(key)}: its header is damaged` };
     if (whole) {
       const offset = offsetOf(key, sequence);
       const rest = this.#bytes - HEADER_BYTES;
@@ -49,6 +50,11 @@ export class Values {
     }
     return { sequence };
   }
+}
+
+/** Differs for any two sequences of a key, and any two keys of a sequence: the factors are odd. */
+function checkWord(key: number, sequence: number): number {
+  return (Math.imul(key, 0xc2b2ae3d) + Math.imul(sequence, 0x27d4eb2f) + MAGIC) >>> 0;
 }
 
 function offsetOf(key: number, sequence: number): number {
