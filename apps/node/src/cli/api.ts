@@ -1,5 +1,8 @@
 import { CommandError, exitCode } from './exit.ts';
 
+/** The first node of a `ringfort dev`. */
+export const defaultUrl = 'http://127.0.0.1:7001';
+
 /** Where a command finds its node. */
 export interface Endpoint {
   readonly url: string;

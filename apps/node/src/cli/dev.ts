@@ -5,8 +5,8 @@ import { DevDirectory } from '../dev/directory.ts';
 import { mainFile } from '../dev/node-process.ts';
 import { type DevOptions, parseDevOptions } from '../dev/options.ts';
 import { checkPortsFree } from '../dev/preflight.ts';
+import { defaultUrl } from './api.ts';
 import { exitCode } from './exit.ts';
-import { defaultUrl } from './program.ts';
 
 /** `ringfort dev`: a cluster on this machine until Ctrl-C; resolves with the exit code when everything has ended. */
 export async function dev(given: unknown): Promise<number> {

@@ -1,10 +1,9 @@
 import { Command, CommanderError, Option } from 'commander';
 import { settings } from '../config-sources.ts';
 import { version } from '../version.ts';
+import { defaultUrl } from './api.ts';
 import { exitCode } from './exit.ts';
 import { type CommandIo, processIo } from './io.ts';
-
-export const defaultUrl = 'http://127.0.0.1:7001';
 
 /** Runs a command line and resolves with its exit code. What a command needs is loaded by that command alone. */
 export async function run(args: readonly string[], io: CommandIo = processIo): Promise<number> {
