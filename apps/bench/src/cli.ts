@@ -75,7 +75,7 @@ function addRunOptions(command: Command): Command {
     .option('--clients <n>', 'closed loop: operations under way at any time (default: 64)')
     .option('--rate <n>', 'open loop: operations begun per second')
     .option('--seconds <n>', 'measured time per target and round (default: 5)')
-    .option('--warmup <n>', 'seconds before it (default: 1)')
+    .option('--warmup <n>', 'seconds before it, in which JIT compilers and caches warm (default: 3)')
     .option('--records <n>', 'keys (default: 10000)')
     .option('--value-bytes <n>', "bytes of a value: YCSB's record of 10 fields of 100 B (default: 1000)")
     .option('--nodes <n>', 'server processes per target, at least 3 (default: 3)')

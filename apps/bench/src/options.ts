@@ -23,7 +23,7 @@ export const runOptionsSchema = z.object({
   rate: whole(1, 1_000_000).optional(),
   seconds: z.coerce.number().min(0.1).max(3_600).default(5),
   rounds: whole(1, 100).default(3),
-  warmup: z.coerce.number().min(0).max(600).default(1),
+  warmup: z.coerce.number().min(0).max(600).default(3),
   records: whole(1, MAX_KEYS).default(10_000),
   valueBytes: whole(MIN_VALUE_BYTES, 512 * 1024).default(1_000),
   nodes: whole(3, 16).default(3),
