@@ -9,7 +9,7 @@ import { type ByteKey, bytesOfKey, keyOfBytes, nextKey } from './keys-core.ts';
 import type { Row } from './memtable.ts';
 
 /** Rows per LMDB transaction: bounds how long the event loop is busy with handing them over. */
-const rowsPerTransaction = 256;
+const rowsPerTransaction = 512;
 const keysPerChunk = 256;
 
 export interface LmdbBaseOptions {
