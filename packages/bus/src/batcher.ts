@@ -9,10 +9,12 @@ import type { Transport } from './transport.ts';
 export class Lane {
   readonly address: string;
   readonly subject: string;
-  /** Where the network tells that nobody subscribes, when the frame holds a request. */
+  /** Where the network tells that nobody subscribes, when the frame holds a request; each frame adds the range of its ids. */
   readonly reply: string | undefined;
   readonly writer: FrameWriter;
-  hasRequest = false;
+  /** Ids of the first and the last request gathered; 0: none. */
+  firstId = 0;
+  lastId = 0;
   queued = false;
 
   constructor(address: string, subject: string, reply: string | undefined, writer: FrameWriter) {
@@ -21,6 +23,13 @@ export class Lane {
     this.reply = reply;
     this.writer = writer;
   }
+}
+
+/** The requests of one frame. */
+export interface SentRange {
+  readonly address: string;
+  readonly firstId: number;
+  readonly lastId: number;
 }
 
 export interface BatcherOptions {
@@ -84,9 +93,12 @@ export class Batcher {
     return lane;
   }
 
-  /** The address whose requests carried this token in their reply subject. */
-  addressOf(token: string): string | undefined {
-    return this.#byToken.get(token)?.address;
+  /** The requests whose frame carried this reply subject. */
+  requestsOf(replySubject: string): SentRange | undefined {
+    const [token, first, last] = replySubject.slice(replySubject.lastIndexOf('.') + 1).split('-');
+    const lane = this.#byToken.get(token!);
+    if (lane === undefined || first === undefined || last === undefined) return undefined;
+    return { address: lane.address, firstId: Number(first), lastId: Number(last) };
   }
 
   add(lane: Lane, kind: MessageKind, id: number, verb: Buffer, barrier: number, timeoutMs: number, body: Buffer): void {
@@ -99,7 +111,10 @@ export class Batcher {
       lane.queued = true;
       this.#dirty.push(lane);
     }
-    if (kind === MessageKind.request) lane.hasRequest = true;
+    if (kind === MessageKind.request) {
+      if (lane.firstId === 0) lane.firstId = id;
+      lane.lastId = id;
+    }
     writer.append(kind, id, verb, barrier, timeoutMs, body);
     this.bytes += bytes;
     this.#options.counters.messagesOut++;
@@ -127,7 +142,7 @@ export class Batcher {
       messages += lane.writer.count;
       lane.writer.drop();
       lane.queued = false;
-      lane.hasRequest = false;
+      lane.firstId = 0;
     }
     this.#dirty = [];
     this.bytes = 0;
@@ -141,7 +156,7 @@ export class Batcher {
 
   #send(lane: Lane): void {
     this.#publish(lane, lane.writer.take());
-    lane.hasRequest = false;
+    lane.firstId = 0;
   }
 
   #sendCut(lane: Lane, kind: MessageKind, id: number, maxPayload: number): void {
@@ -151,19 +166,23 @@ export class Batcher {
     try {
       for (const fragment of splitFrame(lane.writer.take(), message, maxPayload)) this.#publish(lane, fragment);
     } catch (error) {
-      onSendFailed(error, lane.hasRequest ? lane.address : undefined);
+      onSendFailed(error, lane.firstId > 0 ? lane.address : undefined);
     }
-    lane.hasRequest = false;
+    lane.firstId = 0;
   }
 
   #publish(lane: Lane, frame: Buffer): void {
     const { transport, counters, onSendFailed } = this.#options;
     try {
-      transport.publish(lane.subject, frame, lane.hasRequest ? lane.reply : undefined);
+      transport.publish(
+        lane.subject,
+        frame,
+        lane.firstId > 0 ? `${lane.reply}-${lane.firstId}-${lane.lastId}` : undefined,
+      );
       counters.framesOut++;
       counters.bytesOut += frame.length;
     } catch (error) {
-      onSendFailed(error, lane.hasRequest ? lane.address : undefined);
+      onSendFailed(error, lane.firstId > 0 ? lane.address : undefined);
     }
   }
 

@@ -13,11 +13,19 @@ export abstract class BusError extends Error implements BusFailure {
   }
 }
 
-/** Nobody serves the address: the node is down, or does not run that part. */
+/** Nobody serves the address: the node is down, or does not run that part. The request was certainly not delivered. */
 export class NoRespondersError extends BusError {
   readonly code = 'NO_RESPONDERS';
   constructor(address: string) {
     super(`nobody listens on ${address}: ask another node`, { address });
+  }
+}
+
+/** Nobody serves the address any more: whether the other side acted on this request, sent while it may still have, is not known. */
+export class PeerLostError extends BusError {
+  readonly code = 'PEER_LOST';
+  constructor(address: string) {
+    super(`nobody listens on ${address} any more: the request may or may not have been carried out`, { address });
   }
 }
 

@@ -1,3 +1,4 @@
+import type { SentRange } from './batcher.ts';
 import { Deadline, type DeadlineWheel } from './deadline-wheel.ts';
 import { AbortedError, DeadlineExceededError, OverloadedError } from './errors.ts';
 import type { BusFailure, Callback, Contract } from './port.ts';
@@ -112,6 +113,18 @@ export class Mux {
       if (only.address !== undefined && pending.address !== only.address) continue;
       if (only.remote === true && !pending.remote) continue;
       this.fail(pending, errorFor(pending));
+    }
+  }
+
+  /** Ends the requests of one frame with `inside`, and those sent to the same address before it with `before`, if given. */
+  failFrame({ address, firstId, lastId }: SentRange, inside: () => BusFailure, before?: () => BusFailure): void {
+    const frameSpan = (lastId - firstId) & MAX_ID;
+    for (const pending of [...this.#pending.values()]) {
+      if (!pending.remote || pending.address !== address) continue;
+      // Ids go round: what is less than half the circle ahead came later.
+      const ahead = (pending.id - firstId) & MAX_ID;
+      if (ahead <= frameSpan) this.fail(pending, inside());
+      else if (ahead > MAX_ID >> 1 && before !== undefined) this.fail(pending, before());
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Batcher } from './batcher.ts';
 import { issuesOf, unpackBody, unpackError } from './body-codec.ts';
-import { BusError, InvalidMessageError, NoRespondersError, RemoteError } from './errors.ts';
+import { BusError, InvalidMessageError, NoRespondersError, PeerLostError, RemoteError } from './errors.ts';
 import { type FrameMessage, MessageKind } from './frame-core.ts';
 import type { Intake, ReceivedFrame } from './intake.ts';
 import type { Counters } from './limits.ts';
@@ -23,8 +23,15 @@ export class Replies {
 
   onMessage(message: TransportMessage): void {
     if (message.noResponders) {
-      const address = this.#addressOf(message.subject);
-      if (address !== undefined) this.#mux.failAll(() => new NoRespondersError(address), { address, remote: true });
+      const sent = this.#batcher.requestsOf(message.subject);
+      if (sent === undefined) return;
+      // What left in this frame reached nobody. What was sent earlier may have been delivered to a node that has died since.
+      const { address } = sent;
+      this.#mux.failFrame(
+        sent,
+        () => new NoRespondersError(address),
+        () => new PeerLostError(address),
+      );
       return;
     }
     const frame = this.#intake.receive(message, false);
@@ -60,10 +67,10 @@ export class Replies {
     }
     try {
       const error = unpackError(frame.bytes, start, end);
-      // An error that names no request is about all that was asked of the address.
-      const address = pending === undefined ? this.#addressOf(message.subject) : undefined;
+      // An error that names no request is about the whole frame that it answers.
+      const sent = pending === undefined ? this.#batcher.requestsOf(message.subject) : undefined;
       if (pending !== undefined) this.#mux.fail(pending, new RemoteError(error));
-      else if (address !== undefined) this.#mux.failAll(() => new RemoteError(error), { address, remote: true });
+      else if (sent !== undefined) this.#mux.failFrame(sent, () => new RemoteError(error));
     } catch (error) {
       this.#onUnreadable(pending, error);
     }
@@ -73,10 +80,5 @@ export class Replies {
     if (!(error instanceof BusError)) throw error;
     if (pending !== undefined) this.#mux.fail(pending, error);
     else this.#counters.malformed++;
-  }
-
-  /** The address whose requests gave this reply subject. */
-  #addressOf(subject: string): string | undefined {
-    return this.#batcher.addressOf(subject.slice(subject.lastIndexOf('.') + 1));
   }
 }

@@ -193,15 +193,15 @@ export function protocolCompliance(parts: () => Parts): void {
       expect(bystander).not.toHaveBeenCalled();
     });
 
-    test('told so, the asker ends what it asked of that address', async () => {
+    test('told so, the asker ends what it asked in that frame', async () => {
       const { net, client } = parts();
       const raw = await net.raw();
       const prefix = `ringfort.${net.cluster}.`;
-      await raw.subscribe(`${prefix}node.n9.math`, () => {
+      await raw.subscribe(`${prefix}node.n9.math`, ({ reply }) => {
         const writer = new FrameWriter(2, 'node.n9');
         const body = codec.pack.pack(['PROTOCOL_MISMATCH', 'only 3 and 4']);
         writer.append(MessageKind.error, 0, NO_VERB, 0, 0, body);
-        raw.publish(`${prefix}client.c1.replies.1`, writer.take());
+        raw.publish(reply!, writer.take());
       });
       const asked = [1, 2].map((n) => client.request('node.n9.math', double, n, { timeoutMs: 60_000 }));
       for (const request of asked) await expect(request).rejects.toMatchObject({ code: 'PROTOCOL_MISMATCH' });

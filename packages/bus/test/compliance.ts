@@ -108,6 +108,22 @@ export function busCompliance<Net extends Harness>(
         expect(await other).toBe(3);
       });
 
+      test('a peer that is gone: what it may have had ends PEER_LOST, what never reached it NO_RESPONDERS', async () => {
+        const running = gate();
+        const served = server.serve('node.n1.math', hang, () => {
+          running.open();
+          return new Promise(() => {});
+        });
+        await net.settled(server);
+        const delivered = client.request('node.n1.math', hang, 1, { timeoutMs: 60_000 });
+        delivered.catch(() => {});
+        await running.opened;
+        served.unsubscribe();
+        await net.settled(server);
+        await expect(client.request('node.n1.math', hang, 2, soon)).rejects.toMatchObject({ code: 'NO_RESPONDERS' });
+        await expect(delivered).rejects.toMatchObject({ code: 'PEER_LOST' });
+      });
+
       test('what is no longer served has no responders', async () => {
         const served = server.serve('node.n1.math', double, (n) => n * 2);
         await net.settled(server);

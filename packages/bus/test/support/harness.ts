@@ -3,6 +3,7 @@ import type { BusLimits, CountedBus } from '@ringfort/bus';
 export interface RawMessage {
   readonly subject: string;
   readonly payload: Uint8Array;
+  readonly reply: string | undefined;
 }
 
 /** A connection without a bus: sees and sends bytes. */

@@ -17,7 +17,9 @@ export async function memoryHarness(): Promise<BreakableHarness> {
       return {
         publish: (subject, payload, reply) => transport.publish(subject, payload, reply),
         async subscribe(subject, onMessage) {
-          transport.subscribe(subject, undefined, ({ subject: at, payload }) => onMessage({ subject: at, payload }));
+          transport.subscribe(subject, undefined, ({ subject: at, payload, reply }) =>
+            onMessage({ subject: at, payload, reply }),
+          );
         },
       };
     },

@@ -8,7 +8,7 @@ async function rawConnection(connection: NatsConnection): Promise<RawConnection>
     publish: (subject, payload, reply) => connection.publish(subject, payload, reply === undefined ? {} : { reply }),
     async subscribe(subject, onMessage) {
       connection.subscribe(subject, {
-        callback: (_error, { subject: at, data }) => onMessage({ subject: at, payload: data }),
+        callback: (_error, { subject: at, data, reply }) => onMessage({ subject: at, payload: data, reply }),
       });
       await connection.flush();
     },
