@@ -21,6 +21,8 @@ import { createMetrics, measured, type NodeMetrics } from './metrics.ts';
 import { runMarkerIn } from './run-marker.ts';
 import { version } from './version.ts';
 
+const loopback = /^(127\.|localhost$|::1$)/;
+
 export interface Surroundings {
   readonly clock: Clock;
   readonly random: Random;
@@ -115,6 +117,12 @@ export class NodeParts {
       await http.close();
       const taken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
       throw taken ? new PortTakenError(host, port, '--http', cause) : new ListenFailedError(host, port, cause);
+    }
+    if (!loopback.test(host) && this.#config.tokens.length === 0) {
+      this.#around.log.warn(
+        { host, port },
+        'HTTP is open to other machines without tokens: set RINGFORT_TOKENS, or listen on 127.0.0.1',
+      );
     }
     this.#http = http;
     this.#httpUrl = urlOf(host, (http.server.address() as AddressInfo).port);

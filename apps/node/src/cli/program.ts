@@ -40,6 +40,7 @@ Exit codes: 0 done, 1 failed, 2 siblings found, 3 no such key, 64 command not un
     );
   addNode(program, end);
   addDev(program, end);
+  addDemo(program, io, end);
   addKeyCommands(program, io, end);
   addStatus(program, io, end);
   return program;
@@ -109,6 +110,15 @@ A node that was killed is brought back by hand, while the rest goes on:
       const { dev } = await import('./dev.ts');
       end(await dev(options));
     });
+}
+
+function addDemo(program: Command, io: CommandIo, end: (code: number) => void): void {
+  program
+    .command('demo')
+    .description('Tell the shopping cart of the Dynamo paper on a cluster of its own, and check every step of it.')
+    .option('--embedded', 'all nodes in one process on an in-memory bus, without NATS')
+    .addHelpText('after', '\nExit code 0: every step held. Nothing is left behind.\n\nExample:\n  ringfort demo')
+    .action(async (options) => end(await (await import('./demo.ts')).demo(options, io)));
 }
 
 function addKeyCommands(program: Command, io: CommandIo, end: (code: number) => void): void {

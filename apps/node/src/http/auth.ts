@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import type { Right, TokenConfig } from '../config.ts';
 import { ForbiddenError, UnauthenticatedError } from './errors.ts';
 
@@ -17,19 +17,20 @@ declare module 'fastify' {
 export function createAuthorizer(tokens: readonly TokenConfig[]) {
   const rightsByDigest = new Map(tokens.map(({ token, rights }) => [digest(token), new Set(rights)]));
 
-  return async function authorize(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  return function authorize(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
     const right = request.routeOptions.config.right;
-    if (right === undefined || rightsByDigest.size === 0) return;
+    if (right === undefined || rightsByDigest.size === 0) return done();
     const token = /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
     const rights = token === undefined ? undefined : rightsByDigest.get(digest(token));
     if (rights === undefined) {
       reply.header('WWW-Authenticate', 'Bearer realm="ringfort"');
-      throw new UnauthenticatedError(right);
+      return done(new UnauthenticatedError(right));
     }
     if (!rights.has(right)) {
       reply.header('WWW-Authenticate', `Bearer realm="ringfort", error="insufficient_scope", scope="${right}"`);
-      throw new ForbiddenError(right);
+      return done(new ForbiddenError(right));
     }
+    done();
   };
 }
 

@@ -22,6 +22,8 @@ interface BucketParams {
 
 const contextName = 'Ringfort-Context';
 const boundaryBytes = 18;
+/** One for all: an everyday answer is not worth a stack trace each time. */
+const keyNotFound = new KeyNotFoundError();
 
 /** Get, put, delete, the listing of keys, and what each replica holds. */
 export function addKeyRoutes(app: FastifyInstance, host: HttpHost): void {
@@ -36,7 +38,7 @@ export function addKeyRoutes(app: FastifyInstance, host: HttpHost): void {
     reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff');
     if (found.context !== undefined) reply.header(contextName, contextText(found.context));
     const [only] = found.siblings;
-    if (only === undefined) throw new KeyNotFoundError();
+    if (only === undefined) throw keyNotFound;
     if (found.siblings.length > 1) return sendSiblings(request, reply, found, host);
     reply.header('Content-Type', headerSafeType(only.contentType));
     return reply.send(Buffer.from(only.value.buffer, only.value.byteOffset, only.value.byteLength));

@@ -26,6 +26,8 @@ declare module 'fastify' {
 /** Longer than any target that Node's own header limit (16 KiB) lets through: the limits of key and bucket are checked by name. */
 const maxParamLength = 32_768;
 const requestTimeoutMs = 30_000;
+/** For status pages, metrics and idle keep-alive beside the requests under way. */
+const spareConnections = 1024;
 const allMethods: readonly HTTPMethods[] = ['GET', 'HEAD', 'PUT', 'DELETE', 'POST', 'PATCH', 'OPTIONS'];
 
 /**
@@ -43,6 +45,8 @@ export function createHttpServer(host: HttpHost): FastifyInstance {
       sendProblem(reply as unknown as FastifyReply, translated(error, host), host),
     clientErrorHandler,
   });
+  // Beyond it a connection is closed at once: each that is open costs memory.
+  app.server.maxConnections = host.limits.inFlight + spareConnections;
   acceptAnyBody(app);
   admitBounded(app, host);
   app.addHook('onRequest', createAuthorizer(host.tokens));
@@ -65,13 +69,15 @@ function acceptAnyBody(app: FastifyInstance): void {
 /** Refuses requests for keys beyond the limit before their bodies are read, so that bodies under way are bounded too. */
 function admitBounded(app: FastifyInstance, host: HttpHost): void {
   let underWay = 0;
-  app.addHook('onRequest', async (request, reply) => {
-    if (request.routeOptions.config.admitted !== true) return;
-    if (underWay >= host.limits.inFlight) throw new HttpOverloadedError(host.limits.inFlight);
+  const leave = () => {
+    underWay -= 1;
+  };
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.config.admitted !== true) return done();
+    if (underWay >= host.limits.inFlight) return done(new HttpOverloadedError(host.limits.inFlight));
     underWay += 1;
-    reply.raw.once('close', () => {
-      underWay -= 1;
-    });
+    reply.raw.once('close', leave);
+    done();
   });
 }
 

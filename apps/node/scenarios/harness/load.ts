@@ -1,0 +1,172 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type History, recordHistory, type SeededRandom } from '@ringfort/testkit';
+import { type Door, RequestFailed, type Trace } from './doors.ts';
+
+/** One request of a load, and what became of it. Times are of `performance.now()`. */
+export interface Sample {
+  readonly kind: 'get' | 'put';
+  readonly via: Door['name'];
+  readonly key: string;
+  readonly trace: Trace;
+  /** When it was due: latency counts from here, so that a stall is not left out (no coordinated omission). */
+  readonly intendedMs: number;
+  endMs?: number;
+  outcome?: 'ok' | 'failed' | 'indeterminate';
+  code?: string;
+}
+
+export interface LoadOptions {
+  readonly doors: readonly Door[];
+  readonly keys: readonly string[];
+  readonly ratePerSecond: number;
+  /** Without it, until `stop`. */
+  readonly durationMs?: number;
+  readonly random: SeededRandom;
+  readonly history?: History;
+  /** Sets its values apart from those of another load of the same history. */
+  readonly name?: string;
+  /** Of 1; half by default. */
+  readonly putShare?: number;
+}
+
+export interface Load {
+  readonly history: History;
+  readonly samples: readonly Sample[];
+  /** Those that have not ended. */
+  readonly pending: ReadonlySet<Sample>;
+  /** Resolves when the last request was sent. */
+  readonly sent: Promise<void>;
+  /** Sends no more; resolves when every request has ended, or rejects when some have not, long past any deadline. */
+  finish(): Promise<readonly Sample[]>;
+}
+
+const TICK_MS = 2;
+/** The deadline of a request is 2 s; beyond twice that it counts as never ended. */
+const ENDED_WITHIN_MS = 5_000;
+
+/**
+ * Mixed gets and puts at a fixed rate, whatever comes of them (open loop), through all doors in turn. A put carries the context that was seen
+ * last of its key, so that values are overwritten as applications do it; those sent at the same time become siblings.
+ */
+export function startLoad(options: LoadOptions): Load {
+  const {
+    doors,
+    keys,
+    ratePerSecond,
+    durationMs = Number.POSITIVE_INFINITY,
+    random,
+    name = 'w',
+    putShare = 0.5,
+  } = options;
+  const history = options.history ?? recordHistory();
+  const contexts = new Map<string, string>();
+  const samples: Sample[] = [];
+  const pending = new Set<Sample>();
+  const beginMs = performance.now();
+  const total = Math.floor((durationMs * ratePerSecond) / 1000);
+  let stopped = false;
+
+  const carryOut = async ({ kind, key, trace }: Sample, door: Door, value: string) => {
+    if (kind === 'get') {
+      const found = await door.get(key, trace);
+      history.read(key, found.values, found.context);
+      if (found.context !== undefined) contexts.set(key, found.context);
+      return;
+    }
+    const context = contexts.get(key);
+    const write = history.put(key, value, context);
+    try {
+      const next = await door.put(key, value, context, trace);
+      write.acknowledged(next);
+      contexts.set(key, next);
+    } catch (error) {
+      if (error instanceof RequestFailed && error.outcome === 'failed') write.failed();
+      else write.indeterminate();
+      throw error;
+    }
+  };
+
+  const launch = (intendedMs: number) => {
+    const number = samples.length;
+    const door = doors[number % doors.length]!;
+    const kind = random.below(1_000) < putShare * 1_000 ? 'put' : 'get';
+    const sample: Sample = { kind, via: door.name, key: keys[random.below(keys.length)]!, trace: {}, intendedMs };
+    samples.push(sample);
+    pending.add(sample);
+    carryOut(sample, door, `${name}${number}`).then(
+      () => end(sample, 'ok'),
+      (error: unknown) => {
+        const known = error instanceof RequestFailed;
+        end(sample, known ? error.outcome : 'indeterminate', known ? error.code : String(error));
+      },
+    );
+  };
+
+  const end = (sample: Sample, outcome: NonNullable<Sample['outcome']>, code?: string) => {
+    sample.endMs = performance.now();
+    sample.outcome = outcome;
+    if (code !== undefined) sample.code = code;
+    pending.delete(sample);
+  };
+
+  const run = async () => {
+    while (!stopped && samples.length < total) {
+      const due = Math.min(total, Math.floor(((performance.now() - beginMs) * ratePerSecond) / 1000));
+      while (samples.length < due) launch(beginMs + (samples.length * 1000) / ratePerSecond);
+      await sleep(TICK_MS);
+    }
+  };
+  const sent = run();
+
+  return {
+    history,
+    samples,
+    pending,
+    sent,
+    async finish() {
+      stopped = true;
+      await sent;
+      const lateMs = performance.now() + ENDED_WITHIN_MS;
+      while (pending.size > 0 && performance.now() < lateMs) await sleep(TICK_MS);
+      if (pending.size > 0)
+        throw new Error(`${pending.size} requests never ended: ${JSON.stringify([...pending].slice(0, 3))}`);
+      return samples;
+    },
+  };
+}
+
+export interface Figures {
+  readonly requests: number;
+  readonly ok: number;
+  readonly failed: number;
+  readonly indeterminate: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly p999Ms: number;
+  readonly maxMs: number;
+  /** The longest time without any success. */
+  readonly longestGapMs: number;
+}
+
+/** What the samples say; failed requests count in the latencies as well. */
+export function figuresOf(samples: readonly Sample[]): Figures {
+  const latencies = samples.map(({ intendedMs, endMs }) => endMs! - intendedMs).sort((a, b) => a - b);
+  const quantile = (q: number) =>
+    latencies[Math.min(latencies.length - 1, Math.ceil(q * latencies.length) - 1)] ?? Number.NaN;
+  const ends = samples
+    .filter(({ outcome }) => outcome === 'ok')
+    .map(({ endMs }) => endMs!)
+    .sort((a, b) => a - b);
+  const count = (outcome: Sample['outcome']) => samples.filter((sample) => sample.outcome === outcome).length;
+  return {
+    requests: samples.length,
+    ok: count('ok'),
+    failed: count('failed'),
+    indeterminate: count('indeterminate'),
+    p50Ms: quantile(0.5),
+    p99Ms: quantile(0.99),
+    p999Ms: quantile(0.999),
+    maxMs: latencies.at(-1) ?? Number.NaN,
+    longestGapMs: ends.reduce((longest, at, index) => Math.max(longest, at - (ends[index - 1] ?? at)), 0),
+  };
+}
