@@ -148,6 +148,7 @@ const refusals = new Set([
   'NOT_ACCEPTED',
   'NOT_SERVING',
   'OVERLOADED',
+  'PROTOCOL_MISMATCH',
   'TOO_MANY_SIBLINGS',
   'UNKNOWN_VERB',
   'VALUE_TOO_LARGE',
@@ -164,19 +165,19 @@ const elsewhere = new Set([
   'UNKNOWN_VERB',
 ]);
 
-/**
- * What a failed attempt means. `delivered`: whether the request may have reached a node; an error that a node answered tells itself,
- * in `details.outcome` or by a code that is a refusal.
- */
-export function judgeFailure(failure: BusFailure, delivered: boolean): { outcome: WriteOutcome; elsewhere: boolean } {
+/** Failures of the bus after which another node may be asked. */
+const unreached = new Set(['NO_RESPONDERS', 'PEER_LOST', 'DISCONNECTED', 'DEADLINE_EXCEEDED']);
+
+/** Failures of the bus after which the request was certainly not delivered. */
+const neverSent = new Set(['NO_RESPONDERS', 'OVERLOADED', 'MESSAGE_TOO_LARGE', 'NOT_PERMITTED']);
+
+/** What a failed attempt means. An error that a node answered tells itself, in `details.outcome` or by a code that is a refusal. */
+export function judgeFailure(failure: BusFailure): { outcome: WriteOutcome; elsewhere: boolean } {
   if (!(failure instanceof RemoteError)) {
     const { code } = failure;
-    const refused = code === 'OVERLOADED' || code === 'MESSAGE_TOO_LARGE' || code === 'NOT_PERMITTED';
-    const route = code === 'NO_RESPONDERS' || code === 'DISCONNECTED' || code === 'DEADLINE_EXCEEDED';
-    return { outcome: refused || !delivered ? 'not-applied' : 'indeterminate', elsewhere: route };
+    return { outcome: neverSent.has(code) ? 'not-applied' : 'indeterminate', elsewhere: unreached.has(code) };
   }
   const told = failure.details?.outcome;
-  const refused = refusals.has(failure.code) || (failure.code === 'PROTOCOL_MISMATCH' && !delivered);
-  const notApplied = told === 'not-applied' || (told === undefined && refused);
+  const notApplied = told === 'not-applied' || (told === undefined && refusals.has(failure.code));
   return { outcome: notApplied ? 'not-applied' : 'indeterminate', elsewhere: elsewhere.has(failure.code) };
 }

@@ -42,7 +42,7 @@ async function askPage(
       signal === undefined ? { timeoutMs: remainingMs } : { timeoutMs: remainingMs, signal },
     );
     if (!(result instanceof RingfortError)) return result;
-    if (attempt >= router.settings.maxAttempts || !judgeFailure(result.cause as never, true).elsewhere) throw result;
+    if (attempt >= router.settings.maxAttempts || !judgeFailure(result.cause as never).elsewhere) throw result;
   }
 }
 

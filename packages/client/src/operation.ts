@@ -36,6 +36,9 @@ export interface OperationSpec<Q extends Routed, R extends Answer> {
   readonly retryIndeterminate: boolean;
 }
 
+/** Failures of the bus that speak against the peer. */
+const silent = new Set(['NO_RESPONDERS', 'PEER_LOST', 'DEADLINE_EXCEEDED']);
+
 /**
  * One request of a caller: its attempts at one node after another, within its deadline. A plain object with callbacks and one entry in
  * the shared wheel (when to ask another node as well; while it waits for a connection: its deadline), as every request pays for it.
@@ -122,35 +125,33 @@ export class Operation<Q extends Routed, R extends Answer> extends Deadline {
     this.#attempts++;
     this.#underWay++;
     this.#latest = peer;
-    const ticket = peer.begin();
     router.bus.call(
       peer.address,
       contract,
       body,
       signal === undefined ? { timeoutMs } : { timeoutMs, signal },
-      (error, reply) => this.#ended(peer, ticket, error, reply),
+      (error, reply) => this.#ended(peer, error, reply),
     );
   }
 
-  #ended(peer: Peer, ticket: number, failure: BusFailure | undefined, reply: R | undefined): void {
+  #ended(peer: Peer, failure: BusFailure | undefined, reply: R | undefined): void {
     const answered = failure === undefined || failure instanceof RemoteError;
-    const delivered = peer.end(ticket, failure, answered);
     this.#underWay--;
     if (failure === undefined) {
       this.#succeed(reply as R);
       return;
     }
-    if (!answered && (failure.code === 'NO_RESPONDERS' || failure.code === 'DEADLINE_EXCEEDED')) {
+    if (!answered && silent.has(failure.code)) {
       this.#router.suspect(peer);
     }
-    if (!this.#done) this.#goOn(failure, delivered);
+    if (!this.#done) this.#goOn(failure);
   }
 
   /** After a failed attempt: waits for the other one, asks elsewhere, or ends. */
-  #goOn(failure: BusFailure, delivered: boolean): void {
+  #goOn(failure: BusFailure): void {
     const { kind, retryIndeterminate } = this.#spec;
     const router = this.#router;
-    const judged = judgeFailure(failure, delivered);
+    const judged = judgeFailure(failure);
     this.#lastFailure = failure;
     if (kind === 'write' && judged.outcome === 'indeterminate') this.#indeterminate ??= failure;
     if (failure.code === 'TOO_MANY_HOPS' || failure.code === 'NOT_SERVING') router.refresh();

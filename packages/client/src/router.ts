@@ -5,7 +5,7 @@ import { type Actor, createActor } from 'xstate';
 import { type ClientMode, clientMachine } from './client-machine.ts';
 import { Health } from './health.ts';
 import type { Settings } from './options.ts';
-import { Peer, pickNode } from './peers.ts';
+import { type Peer, pickNode } from './peers.ts';
 import { ViewKeeper } from './view-keeper.ts';
 
 export interface RouterOptions {
@@ -126,7 +126,7 @@ export class Router {
   #peer(id: string, address: string): Peer {
     let peer = this.#peers.get(address);
     if (peer === undefined) {
-      peer = new Peer(id, address);
+      peer = { id, address };
       this.#peers.set(address, peer);
     }
     return peer;

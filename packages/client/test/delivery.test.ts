@@ -1,47 +1,30 @@
-import { DeadlineExceededError, NoRespondersError, RemoteError } from '@ringfort/bus';
+import { DeadlineExceededError, DisconnectedError, NoRespondersError, PeerLostError, RemoteError } from '@ringfort/bus';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { judgeFailure } from '../src/errors.ts';
-import { Peer, pickNode, probeDelayMs } from '../src/peers.ts';
+import { pickNode, probeDelayMs } from '../src/peers.ts';
 
-const noResponders = new NoRespondersError('node.n1.coordinator');
-const deadline = new DeadlineExceededError('node.n1.coordinator', 'put', 10);
+const address = 'node.n1.coordinator';
 
-describe('whether a "no responders" notice proves that a request was not delivered', () => {
-  it('it does when the request was the only one', () => {
-    const peer = new Peer('n1', 'node.n1.coordinator');
-    expect(peer.end(peer.begin(), noResponders, false)).toBe(false);
-    expect(peer.end(peer.begin(), noResponders, false)).toBe(false);
+describe('what a failed attempt means for a write', () => {
+  it('is not applied when it certainly never reached a node, or was refused there', () => {
+    const refusals = [
+      new NoRespondersError(address),
+      new RemoteError({ code: 'PROTOCOL_MISMATCH', message: '' }),
+      new RemoteError({ code: 'QUORUM_UNAVAILABLE', message: '', details: { outcome: 'not-applied' } }),
+    ];
+    for (const failure of refusals) expect(judgeFailure(failure).outcome).toBe('not-applied');
   });
 
-  it('it does not when others were under way before, or were sent since', () => {
-    const peer = new Peer('n1', 'node.n1.coordinator');
-    const early = peer.begin();
-    const late = peer.begin();
-    expect(peer.end(early, noResponders, false)).toBe(true);
-    expect(peer.end(late, noResponders, false)).toBe(true);
-  });
-
-  it('it does not after a request that was given up, until the node has answered something', () => {
-    const peer = new Peer('n1', 'node.n1.coordinator');
-    peer.end(peer.begin(), deadline, false);
-    expect(peer.end(peer.begin(), noResponders, false)).toBe(true);
-    peer.end(peer.begin(), undefined, true);
-    expect(peer.end(peer.begin(), noResponders, false)).toBe(false);
-  });
-
-  it('the same holds of a protocol mismatch, which the bus tells of everything pending too', () => {
-    const mismatch = new RemoteError({ code: 'PROTOCOL_MISMATCH', message: '' });
-    const peer = new Peer('n1', 'node.n1.coordinator');
-    expect(judgeFailure(mismatch, peer.end(peer.begin(), mismatch, true)).outcome).toBe('not-applied');
-    const [early, late] = [peer.begin(), peer.begin()];
-    expect(judgeFailure(mismatch, peer.end(early, mismatch, true)).outcome).toBe('indeterminate');
-    expect(judgeFailure(mismatch, peer.end(late, mismatch, true)).outcome).toBe('indeterminate');
-  });
-
-  it('no other failure is a proof', () => {
-    const peer = new Peer('n1', 'node.n1.coordinator');
-    expect(peer.end(peer.begin(), deadline, false)).toBe(true);
+  it('is indeterminate whenever a node may have had it', () => {
+    const doubts = [
+      new PeerLostError(address),
+      new DeadlineExceededError(address, 'put', 10),
+      new DisconnectedError(address),
+      new RemoteError({ code: 'INTERNAL', message: '' }),
+      new RemoteError({ code: 'QUORUM_UNAVAILABLE', message: '', details: { outcome: 'indeterminate' } }),
+    ];
+    for (const failure of doubts) expect(judgeFailure(failure).outcome).toBe('indeterminate');
   });
 });
 
