@@ -1,10 +1,11 @@
 import { relative } from 'node:path';
 import { findNatsServer } from '@ringfort/nats-server';
-import { type DevCluster, type DevNode, type DevReport, startEmbedded, startProcesses } from '../dev/cluster.ts';
+import { type DevCluster, startEmbedded, startProcesses } from '../dev/cluster.ts';
 import { DevDirectory } from '../dev/directory.ts';
 import { mainFile } from '../dev/node-process.ts';
 import { type DevOptions, parseDevOptions } from '../dev/options.ts';
 import { checkPortsFree } from '../dev/preflight.ts';
+import type { DevNode, DevReport } from '../dev/report.ts';
 import { defaultUrl } from './api.ts';
 import { exitCode } from './exit.ts';
 

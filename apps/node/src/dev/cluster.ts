@@ -7,14 +7,9 @@ import { type DevNats, startDevNats } from './nats.ts';
 import { type NodeProcess, startNodeProcess } from './node-process.ts';
 import { type DevOptions, nodeConfigOf } from './options.ts';
 import { checkNatsReachable } from './preflight.ts';
+import type { DevNode, DevReport } from './report.ts';
 
 const readyLimitMs = 30_000;
-
-export interface DevNode {
-  readonly id: string;
-  readonly url: string;
-  readonly pid: number;
-}
 
 /** A cluster under way. */
 export interface DevCluster {
@@ -25,15 +20,6 @@ export interface DevCluster {
   stop(): Promise<void>;
 }
 
-/** What is told of the cluster while it starts and runs. */
-export interface DevReport {
-  tell(line: string): void;
-  nodeReady(node: DevNode): void;
-  nodeEnded(id: string, pid: number, how: string): void;
-  /** Resolves when the user wants it to stop: a start under way is given up. */
-  readonly stopAsked: Promise<unknown>;
-}
-
 /** Starts each node as its own process, and a nats-server unless one is given. On failure nothing is left running. */
 export async function startProcesses(
   options: DevOptions,
@@ -42,7 +28,7 @@ export async function startProcesses(
 ): Promise<DevCluster> {
   const cluster = directory.cluster(options.nodes);
   if (options.nats !== undefined) await checkNatsReachable(options.nats);
-  const nats = options.nats === undefined ? await startDevNats(directory, cluster.natsPort, report.tell) : undefined;
+  const nats = options.nats === undefined ? await startDevNats(directory, cluster.natsPort, report) : undefined;
   const running: NodeProcess[] = [];
   const stop = once(() => stopAll(running, nats));
   try {

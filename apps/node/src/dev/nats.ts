@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type NatsServer, startNatsServer } from '@ringfort/nats-server';
 import type { DevDirectory } from './directory.ts';
+import type { DevReport } from './report.ts';
 
 const maxRestarts = 10;
-const restartDelayMs = 500;
+const restartDelayMs = 400;
+/** One Ctrl-C reaches every process of the terminal, though not in the same instant. */
+const signalSpreadMs = 100;
 
 /** The nats-server of a `ringfort dev`. */
 export interface DevNats {
@@ -18,7 +21,7 @@ export interface DevNats {
 export async function startDevNats(
   directory: DevDirectory,
   formerPort: number | undefined,
-  tell: (line: string) => void,
+  { tell, stopAsked }: Pick<DevReport, 'tell' | 'stopAsked'>,
 ): Promise<DevNats> {
   const logFile = directory.natsLogFile;
   let server = await startAt(formerPort ?? 0, logFile).catch((error: unknown) => {
@@ -27,10 +30,15 @@ export async function startDevNats(
   });
   const { url, port } = server;
   let stopping = false;
+  // Ctrl-C in a terminal reaches the nats-server too: that it ends then is no loss.
+  void stopAsked.then(() => {
+    stopping = true;
+  });
 
   async function watch(): Promise<string> {
     for (let restarts = 0; restarts < maxRestarts; restarts += 1) {
       const { code, signal } = await server.exited;
+      await sleep(signalSpreadMs);
       if (stopping) break;
       tell(`nats-server (pid ${server.pid}) ended (${signal ?? `exit code ${code}`}); starting it again at ${url}`);
       await server.stop();

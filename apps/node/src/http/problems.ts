@@ -51,6 +51,7 @@ const statusByCode: Readonly<Record<string, readonly [status: number, title: str
   NOT_ACCEPTED: [503, 'Not accepted now'],
   VERSIONER_STOPPED: [503, 'Stopping'],
   NO_RESPONDERS: [503, 'Node unreachable'],
+  PEER_LOST: [503, 'Node lost'],
   DISCONNECTED: [503, 'Bus disconnected'],
   BUS_CLOSED: [503, 'Stopping'],
   ABORTED: [503, 'Aborted'],
