@@ -20,7 +20,9 @@ export interface RunOptions {
 }
 
 const maxOutputBytes = 4 * 1024 * 1024;
+const parentCheckMs = 500;
 const live = new Set<ChildProcess>();
+const foreground = new Set<ChildProcess>();
 
 /** Runs a program to its end, without stdin, in a process group of its own, and keeps what it printed. */
 export function run(command: string, args: readonly string[], options: RunOptions): Promise<Ran> {
@@ -67,12 +69,14 @@ export function npm(args: readonly string[], options: RunOptions): Promise<Ran> 
 }
 
 /**
- * Runs a program in the foreground, on this terminal, and passes SIGTERM, SIGHUP and SIGINT on to it.
+ * Runs a program in the foreground, on this terminal, and passes SIGTERM, SIGHUP and SIGINT on to it; it is also asked to
+ * end when the program that started this one is gone.
  * @returns its exit code
  */
 export function runForeground(command: string, args: readonly string[], cwd: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, stdio: 'inherit' });
+    foreground.add(child);
     const stops: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
     const pass = (signal: NodeJS.Signals) => {
       // Ctrl-C on a terminal reaches the whole foreground group: the child has it already, a second one may mean "at once".
@@ -80,7 +84,14 @@ export function runForeground(command: string, args: readonly string[], cwd: str
       child.kill(signal);
     };
     for (const signal of stops) process.on(signal, pass);
+    // npm passes a signal only to the shell between it and this program, and a shell that dies of it tells nobody.
+    const parent = process.ppid;
+    const watch = setInterval(() => {
+      if (process.ppid !== parent) child.kill('SIGTERM');
+    }, parentCheckMs);
     const done = () => {
+      clearInterval(watch);
+      foreground.delete(child);
       for (const signal of stops) process.off(signal, pass);
     };
     child.on('error', (cause) => {
@@ -94,9 +105,13 @@ export function runForeground(command: string, args: readonly string[], cwd: str
   });
 }
 
-/** From now until the returned function is called, a signal that ends this program first ends the children of `run`. */
+/**
+ * From now until the returned function is called, a signal that ends this program first ends the children of `run`. A
+ * program in the foreground is left to answer the signal itself, and this one ends with it.
+ */
 export function stopChildrenOnSignals(): () => void {
   const stop = (signal: NodeJS.Signals) => {
+    if (foreground.size > 0) return;
     for (const child of live) killGroup(child, 'SIGKILL');
     process.exit(exitCode(null, signal));
   };

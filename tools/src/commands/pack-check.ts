@@ -99,8 +99,10 @@ async function install(folder: string, packed: readonly Packed[]): Promise<Outco
 async function useAll(root: string, folder: string, packed: readonly Packed[]): Promise<Outcome[]> {
   const outcomes = [await typesOutcome(root, folder, packed)];
   for (const { project } of packed) {
-    outcomes.push(await exampleOutcome(folder, project));
-    for (const name of Object.keys(project.manifest.bin)) outcomes.push(await binOutcome(folder, name));
+    const programs = Object.keys(project.manifest.bin);
+    for (const name of programs) outcomes.push(await binOutcome(folder, name));
+    // What a program's README shows is how it is called, not how it is imported.
+    if (programs.length === 0) outcomes.push(await exampleOutcome(folder, project));
   }
   return outcomes;
 }
