@@ -9,6 +9,8 @@ import { type DevOptions, nodeConfigOf } from './options.ts';
 import { checkNatsReachable } from './preflight.ts';
 import type { DevNode, DevReport } from './report.ts';
 
+export type { DevNode, DevReport } from './report.ts';
+
 const readyLimitMs = 30_000;
 
 /** A cluster under way. */

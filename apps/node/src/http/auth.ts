@@ -17,20 +17,18 @@ declare module 'fastify' {
 export function createAuthorizer(tokens: readonly TokenConfig[]) {
   const rightsByDigest = new Map(tokens.map(({ token, rights }) => [digest(token), new Set(rights)]));
 
-  return function authorize(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+  function refusal(request: FastifyRequest, reply: FastifyReply): Error | undefined {
     const right = request.routeOptions.config.right;
-    if (right === undefined || rightsByDigest.size === 0) return done();
+    if (right === undefined || rightsByDigest.size === 0) return undefined;
     const token = /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
     const rights = token === undefined ? undefined : rightsByDigest.get(digest(token));
-    if (rights === undefined) {
-      reply.header('WWW-Authenticate', 'Bearer realm="ringfort"');
-      return done(new UnauthenticatedError(right));
-    }
-    if (!rights.has(right)) {
-      reply.header('WWW-Authenticate', `Bearer realm="ringfort", error="insufficient_scope", scope="${right}"`);
-      return done(new ForbiddenError(right));
-    }
-    done();
+    if (rights?.has(right)) return undefined;
+    const scope = rights === undefined ? '' : `, error="insufficient_scope", scope="${right}"`;
+    reply.header('WWW-Authenticate', `Bearer realm="ringfort"${scope}`);
+    return rights === undefined ? new UnauthenticatedError(right) : new ForbiddenError(right);
+  }
+  return function authorize(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+    done(refusal(request, reply));
   };
 }
 

@@ -1,5 +1,11 @@
 import type { Socket } from 'node:net';
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type HTTPMethods } from 'fastify';
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type HTTPMethods,
+} from 'fastify';
 import { createAuthorizer } from './auth.ts';
 import { addBucketRoutes } from './bucket-routes.ts';
 import { addClusterRoutes } from './cluster-routes.ts';
@@ -72,13 +78,14 @@ function admitBounded(app: FastifyInstance, host: HttpHost): void {
   const leave = () => {
     underWay -= 1;
   };
-  app.addHook('onRequest', (request, reply, done) => {
-    if (request.routeOptions.config.admitted !== true) return done();
-    if (underWay >= host.limits.inFlight) return done(new HttpOverloadedError(host.limits.inFlight));
+  const admit = (request: FastifyRequest, reply: FastifyReply): Error | undefined => {
+    if (request.routeOptions.config.admitted !== true) return undefined;
+    if (underWay >= host.limits.inFlight) return new HttpOverloadedError(host.limits.inFlight);
     underWay += 1;
     reply.raw.once('close', leave);
-    done();
-  });
+    return undefined;
+  };
+  app.addHook('onRequest', (request, reply, done) => done(admit(request, reply)));
 }
 
 /** Answers 405 with `Allow` where the path is served, but not with that method. */
