@@ -10,12 +10,20 @@ const nxEnvironment = {
   NX_SKIP_VSCODE_EXTENSIONS_INSTALL: 'true',
 };
 
+export interface ManyOptions {
+  readonly timeoutMs: number;
+  /** Whether the tools are among the projects: never in a build, which would overwrite the files this program runs from. */
+  readonly tools: boolean;
+  /** This project alone, with what its target depends on. */
+  readonly project?: string;
+}
+
 /**
- * Runs one target in all projects but the tools themselves (their build would overwrite the files this program runs
- * from), at most two at a time, from Nx's cache where nothing has changed.
+ * Runs one target in the projects, at most two at a time, from Nx's cache where nothing has changed.
  */
-export function runMany(root: string, target: string, options: { timeoutMs: number; tools: boolean }): Promise<Ran> {
+export function runMany(root: string, target: string, options: ManyOptions): Promise<Ran> {
   const args = ['run-many', '-t', target, '--parallel=2', '--nxBail=false'];
+  if (options.project) args.push(`--projects=${options.project}`);
   if (!options.tools) args.push('--exclude=@ringfort/tools');
   return run(process.execPath, [join(root, 'node_modules', 'nx', 'dist', 'bin', 'nx.js'), ...args], {
     cwd: root,
@@ -24,8 +32,8 @@ export function runMany(root: string, target: string, options: { timeoutMs: numb
   });
 }
 
-/** Builds every package and app, quietly. */
-export async function build(root: string): Promise<void> {
-  const ran = await runMany(root, 'build', { timeoutMs: 300_000, tools: false });
+/** Builds, quietly, one app and what it needs, or every package and app. */
+export async function build(root: string, app?: '@ringfort/node' | '@ringfort/bench'): Promise<void> {
+  const ran = await runMany(root, 'build', { timeoutMs: 300_000, tools: false, ...(app ? { project: app } : {}) });
   if (ran.code !== 0) throw new ToolError('BUILD_FAILED', 'the build failed: see above', { output: ran.output });
 }

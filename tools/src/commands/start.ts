@@ -12,7 +12,7 @@ const needsNoServer = ['--nats', '--embedded', '--help', '-h'];
  */
 export async function start(root: string, args: readonly string[], tell: (line: string) => void): Promise<number> {
   const extra = await natsArguments(root, args, tell);
-  await build(root);
+  await build(root, '@ringfort/node');
   return runForeground(process.execPath, [join(root, 'apps/node/dist/main.js'), 'dev', ...args, ...extra], root);
 }
 
@@ -26,13 +26,13 @@ async function natsArguments(root: string, args: readonly string[], tell: (line:
 /** Sets up, builds and tells the story of `ringfort demo`. */
 export async function demo(root: string, args: readonly string[], tell: (line: string) => void): Promise<number> {
   await setUp(root, tell);
-  await build(root);
+  await build(root, '@ringfort/node');
   return runForeground(process.execPath, [join(root, 'apps/node/dist/main.js'), 'demo', ...args], root);
 }
 
 /** Sets up, builds and runs the benchmark program. */
 export async function bench(root: string, args: readonly string[], tell: (line: string) => void): Promise<number> {
   await setUp(root, tell);
-  await build(root);
+  await build(root, '@ringfort/bench');
   return runForeground(process.execPath, [join(root, 'apps/bench/dist/main.js'), ...args], root);
 }
