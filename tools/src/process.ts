@@ -78,13 +78,14 @@ export function runForeground(command: string, args: readonly string[], cwd: str
     const child = spawn(command, args, { cwd, stdio: 'inherit' });
     foreground.add(child);
     const stops: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+    const passed = new Set<NodeJS.Signals>();
     const pass = (signal: NodeJS.Signals) => {
-      // Ctrl-C on a terminal reaches the whole foreground group: the child has it already, a second one may mean "at once".
-      if (signal === 'SIGINT' && process.stdin.isTTY) return;
-      child.kill(signal);
+      // Ctrl-C comes from the terminal and from npm: once is enough.
+      if (!passed.has(signal)) child.kill(signal);
+      passed.add(signal);
     };
     for (const signal of stops) process.on(signal, pass);
-    // npm passes a signal only to the shell between it and this program, and a shell that dies of it tells nobody.
+    // A shell between npm and this program may die of a signal that npm gave it without passing it on.
     const parent = process.ppid;
     const watch = setInterval(() => {
       if (process.ppid !== parent) child.kill('SIGTERM');
