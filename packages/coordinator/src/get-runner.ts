@@ -164,7 +164,7 @@ export function createGetRunner(fx: Effects): GetRunner {
   };
 
   return (args, done) => {
-    const plan = planPlaces(args.list, args.n, args.sloppy, fx.isUp, args.standIn ? fx.self : undefined);
+    const plan = planPlaces(args.list, args.n, args.sloppy, fx.isUp, args.r, args.standIn ? fx.self : undefined);
     const task: GetTask = {
       id: args.id,
       plan,

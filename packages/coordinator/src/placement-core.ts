@@ -39,13 +39,15 @@ function nextStandIn(plan: PlacementPlan): string | undefined {
 /**
  * The first n healthy nodes of a preference list, stand-ins annotated (paper section 4.6). In strict mode stand-ins are asked as well,
  * so that the write reaches the primary later, but they do not count. `coordinator` is the stand-in that coordinates although it may
- * be further down the list, when no primary could be reached.
+ * be further down the list, when no primary could be reached. "Down" is an opinion: where fewer than `required` are thought to be up, a
+ * sloppy request asks the others all the same, as a last resort.
  */
 export function planPlaces(
   list: readonly string[],
   n: number,
   sloppy: boolean,
   isUp: (node: string) => boolean,
+  required = 0,
   coordinator?: string,
 ): PlacementPlan {
   const count = Math.min(n, list.length);
@@ -58,6 +60,9 @@ export function planPlaces(
   for (let i = coordinator === undefined ? 0 : 1; i < count; i++) {
     const primary = list[i]!;
     if (!isUp(primary)) addStandIn(plan, primary);
+  }
+  if (sloppy && plan.places.length < required) {
+    for (const primary of plan.uncovered.splice(0)) plan.places.push(place(primary, undefined, true));
   }
   return plan;
 }

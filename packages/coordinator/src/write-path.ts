@@ -62,7 +62,7 @@ export function createWritePath(
   };
 
   const planOf = ({ list, n, standIn }: Placed, request: WriteSettings, w: number): PlacementPlan => {
-    const plan = planPlaces(list, n, request.sloppy ?? true, fx.isUp, standIn ? fx.self : undefined);
+    const plan = planPlaces(list, n, request.sloppy ?? true, fx.isUp, w, standIn ? fx.self : undefined);
     const countable = plan.places.filter((place) => place.counts).length;
     if (countable < w) throw new QuorumUnavailableError(w, countable, 'not-applied');
     return plan;

@@ -24,6 +24,14 @@ describe('where the copies of a request go', () => {
     );
   });
 
+  it('asks those thought to be down as a last resort, when a sloppy quorum could not be met otherwise', () => {
+    const onlySelf = (node: string) => node === 'n1';
+    const three = list.slice(0, 3);
+    expect(planPlaces(three, 3, true, onlySelf, 2).places.map((p) => p.node)).toEqual(['n1', 'n2', 'n3']);
+    expect(planPlaces(three, 3, true, onlySelf, 1).places.map((p) => p.node)).toEqual(['n1']);
+    expect(planPlaces(three, 3, false, onlySelf, 2).places.map((p) => p.node)).toEqual(['n1']);
+  });
+
   it('never counts a stand-in towards a strict quorum', () => {
     const plan = planPlaces(list, 3, false, (node) => node !== 'n2');
     expect(plan.places.map((p) => [p.node, p.standsInFor, p.counts])).toEqual([
