@@ -80,9 +80,10 @@ export function runForeground(command: string, args: readonly string[], cwd: str
     const stops: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
     const passed = new Set<NodeJS.Signals>();
     const pass = (signal: NodeJS.Signals) => {
-      // Ctrl-C comes from the terminal and from npm: once is enough.
-      if (!passed.has(signal)) child.kill(signal);
+      // Ctrl-C comes from npm, too, and on a terminal the child has it already: a second one may mean "at once".
+      const hasIt = passed.has(signal) || (signal === 'SIGINT' && process.stdin.isTTY);
       passed.add(signal);
+      if (!hasIt) child.kill(signal);
     };
     for (const signal of stops) process.on(signal, pass);
     // A shell between npm and this program may die of a signal that npm gave it without passing it on.
