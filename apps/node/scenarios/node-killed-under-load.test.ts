@@ -19,7 +19,13 @@ it('node-killed-under-load: five nodes, 500 requests/s, one kill -9 and a restar
     try {
       // Both ways have their connections before it begins: the first seconds are part of the measurement, the set-up is not.
       for (const door of doors) await Promise.all(cluster.nodes.map((_, index) => door.put(`warm-${index}`, 'w')));
-      const load = startLoad({ doors, keys: KEYS, ratePerSecond: RATE_PER_SECOND, durationMs: DURATION_MS, random: seededRandom(1) });
+      const load = startLoad({
+        doors,
+        keys: KEYS,
+        ratePerSecond: RATE_PER_SECOND,
+        durationMs: DURATION_MS,
+        random: seededRandom(1),
+      });
       const victim = cluster.node('n3');
       await sleep(KILL_AT_MS);
       const death = await killUnderLoad(victim, load);
@@ -37,9 +43,12 @@ it('node-killed-under-load: five nodes, 500 requests/s, one kill -9 and a restar
       const byHandoffAlone = unequal.filter((key) => !inFlightKeys.has(key));
       // One read each for those in flight at the kill; its repair goes on after the reply.
       for (const key of unequal) await doors[0]!.get(key);
-      const still = await until('read repair', () => unequalKeys(cluster.nodes, unequal), (keys) => keys.length === 0, 3_000).catch(
+      const still = await until(
+        'read repair',
         () => unequalKeys(cluster.nodes, unequal),
-      );
+        (keys) => keys.length === 0,
+        3_000,
+      ).catch(() => unequalKeys(cluster.nodes, unequal));
       const { violations, counts } = await checkHistory(load.history, doors[0]!);
       const figures = figuresOf(samples);
       const failures = samples.filter(({ outcome }) => outcome !== 'ok');

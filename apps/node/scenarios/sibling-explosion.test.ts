@@ -17,7 +17,11 @@ it('sibling-explosion: two clients write in turn, each with the context of its o
       const found = await doors[0]!.get('cart', {}, { r: 'all' });
       await hintsDrained(cluster.nodes);
       const copies = await until('the replicas agree', () => replicasOf(cluster.nodes[0]!, 'cart'), areEqual, 5_000);
-      summary('sibling-explosion', undefined, { writes: WRITES, siblings: found.values.length, contextBytes: found.context!.length });
+      summary('sibling-explosion', undefined, {
+        writes: WRITES,
+        siblings: found.values.length,
+        contextBytes: found.context!.length,
+      });
       expect(found.values.sort()).toEqual([`value-${WRITES - 1}`, `value-${WRITES - 2}`].sort());
       expect(copies.replicas.map(({ siblings }) => siblings)).toEqual([2, 2, 2]);
       // A reader who has seen both ends the conflict with one write.
