@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom, withTestCluster } from '@ringfort/testkit';
 import { expect, it } from 'vitest';
-import { checkHistory, hintsDrained, summary, unequalKeys, until } from './harness/cluster-state.ts';
+import { checkHistory, hintsDrained, hintsHeld, summary, unequalKeys, until } from './harness/cluster-state.ts';
 import { clientDoor, httpDoor } from './harness/doors.ts';
 import { killUnderLoad, wasUnderWayAt } from './harness/faults.ts';
 import { figuresOf, startLoad } from './harness/load.ts';
@@ -30,6 +30,8 @@ it('node-killed-under-load: five nodes, 500 requests/s, one kill -9 and a restar
       await sleep(KILL_AT_MS);
       const death = await killUnderLoad(victim, load);
       await sleep(RESTART_AT_MS - KILL_AT_MS);
+      const survivors = cluster.nodes.filter(({ id }) => id !== victim.id);
+      const hintsAtRestart = (await Promise.all(survivors.map(hintsHeld))).reduce((sum, count) => sum + count, 0);
       await victim.restart();
       await load.sent;
       const samples = await load.finish();
@@ -58,6 +60,7 @@ it('node-killed-under-load: five nodes, 500 requests/s, one kill -9 and a restar
         lost: violations.filter(({ kind }) => kind === 'lost').length,
         violations: violations.length,
         inFlightAtKill: death.inFlight.length,
+        hintsAtRestart,
         drainMs,
         keys: written.length,
         unequalAfterHandoff: unequal.length,
@@ -71,6 +74,7 @@ it('node-killed-under-load: five nodes, 500 requests/s, one kill -9 and a restar
       // In flight to the killed node itself: asked of it over HTTP, or of another one that had handed them on to it.
       for (const { trace } of failures.filter(({ via }) => via === 'http')) expect(trace.node).toBeDefined();
       expect(failures.length).toBeLessThanOrEqual(death.inFlight.length + 10);
+      expect(hintsAtRestart, 'hints held during the outage').toBeGreaterThan(100);
       expect(byHandoffAlone, 'keys that handoff alone did not make equal').toEqual([]);
       expect(still, 'keys that one read did not make equal').toEqual([]);
       expect(figures.p999Ms).toBeLessThan(P999_MS);

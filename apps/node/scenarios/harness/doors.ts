@@ -146,7 +146,9 @@ export function httpDoor(nodes: readonly TestNode[]): Door {
 }
 
 function queryOf(asked: Asked): string {
-  const query = new URLSearchParams(Object.entries(asked).map(([name, value]) => [name, String(value)])).toString();
+  const query = new URLSearchParams(
+    Object.fromEntries(Object.entries(asked).map(([name, value]) => [name, String(value)])),
+  ).toString();
   return query === '' ? '' : `?${query}`;
 }
 
