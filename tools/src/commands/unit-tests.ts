@@ -21,8 +21,9 @@ export interface TestRunOptions {
 export async function unitTests(root: string, options: TestRunOptions): Promise<Outcome> {
   const projects = readProjects(root).filter((project) => 'test' in project.manifest.scripts);
   for (const { dir } of projects) rmSync(join(root, dir, 'test-results'), { recursive: true, force: true });
+  const how = (name: string, endedWell: boolean) => ({ name, endedWell, skippedFails: options.onCi, root });
   const waiting = new Set(projects);
-  const progress = setInterval(() => {
+  const tellEnded = () => {
     for (const project of waiting) {
       const results = readResults(join(root, project.dir, resultsFile));
       if (!results) continue;
@@ -30,13 +31,14 @@ export async function unitTests(root: string, options: TestRunOptions): Promise<
       const { summary, failed } = sumResults(results, how(project.name, true));
       options.tell(failed > 0 ? `${summary}, ${failed} failed` : summary);
     }
-  }, 500);
-  const how = (name: string, endedWell: boolean) => ({ name, endedWell, skippedFails: options.onCi, root });
+  };
+  const progress = setInterval(tellEnded, 500);
   try {
     const ran = await runMany(root, 'test', { timeoutMs: unitTimeoutMs, tools: true });
-    const ended = failedProjects(ran.output, 'test');
+    tellEnded();
+    const failing = failedProjects(ran.output, 'test');
     const outcomes = projects.map(({ name, dir }) =>
-      sumResults(readResults(join(root, dir, resultsFile)), how(name, !ended.has(name))),
+      sumResults(readResults(join(root, dir, resultsFile)), how(name, !failing.has(name))),
     );
     const sum = joinOutcomes(outcomes, `${projects.length} projects`);
     const unexplained = ran.code !== 0 && sum.problems.every((problem) => !problem.includes('\n'));
