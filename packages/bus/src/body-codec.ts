@@ -1,4 +1,4 @@
-import { Packr, Unpackr } from 'msgpackr';
+import { Packr, RESET_BUFFER_MODE, Unpackr } from 'msgpackr';
 import { wireErrorSchema } from './contract.ts';
 import { type BusError, InvalidMessageError } from './errors.ts';
 import type { WireError } from './port.ts';
@@ -11,10 +11,14 @@ const unpackr = new Unpackr({ useRecords: false });
 /** The part of a frame that is read: one object for all, and no view per body. */
 const part = { start: 0, end: 0 };
 
-/** A body as it travels (MessagePack). @throws InvalidMessageError when it holds what cannot be encoded */
+/**
+ * A body as it travels (MessagePack), in memory that the next call uses again: copy it, or put it into a frame, at once. (New memory
+ * for each body was a sixth of a node's time under load.)
+ * @throws InvalidMessageError when it holds what cannot be encoded
+ */
 export function packBody(what: string, body: unknown): Buffer {
   try {
-    return packr.pack(body);
+    return packr.pack(body, RESET_BUFFER_MODE);
   } catch (cause) {
     throw new InvalidMessageError(what, undefined, { cause });
   }
@@ -45,16 +49,16 @@ export function wireErrorOf(error: BusError): WireError {
   return { code: error.code, message: error.message, details: error.details };
 }
 
-/** The body of an error message; details beyond the bound, or that cannot be encoded, are left out. */
+/** The body of an error message, as of `packBody`; details beyond the bound, or that cannot be encoded, are left out. */
 export function packError(error: WireError): Buffer {
   const bare = [error.code, error.message];
-  if (error.details === undefined) return packr.pack(bare);
+  if (error.details === undefined) return packr.pack(bare, RESET_BUFFER_MODE);
   try {
-    const full = packr.pack([...bare, error.details]);
-    return full.length <= MAX_ERROR_DETAILS_BYTES ? full : packr.pack(bare);
+    const full = packr.pack([...bare, error.details], RESET_BUFFER_MODE);
+    return full.length <= MAX_ERROR_DETAILS_BYTES ? full : packr.pack(bare, RESET_BUFFER_MODE);
   } catch {
     // Details are an extra: what cannot travel is left out, the error itself is not.
-    return packr.pack(bare);
+    return packr.pack(bare, RESET_BUFFER_MODE);
   }
 }
 

@@ -2,10 +2,10 @@ import { type ReplicaWriteReply, replicaWrite, type WriteResult } from '@ringfor
 import { codeOf, type Effects, reportFailure, storageAddress } from './effects.ts';
 import { HintsFullError, QuorumUnavailableError, RequestDeadlineError, type WriteOutcome } from './errors.ts';
 import type { InFlightWrites } from './in-flight.ts';
-import { addStandIn, place as newPlace, type Placement } from './placement-core.ts';
+import { addStandIn, place as newPlace, type Placement, spares } from './placement-core.ts';
 import { putMachine } from './put-machine.ts';
 import type { PutEvent, PutTask } from './put-task.ts';
-import { answered, failed, fellSilent, sent } from './quorum-core.ts';
+import { answered, failed, fellSilent, isHopeless, isMet, isSettled, sent } from './quorum-core.ts';
 import { RequestPool } from './request-pool.ts';
 
 const ACKNOWLEDGED: PutEvent = { type: 'replica.acknowledged' };
@@ -109,8 +109,12 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
     }
     task.mayHaveApplied = true;
     answered(task.tally, place, reply.durable);
-    task.teller.send(ACKNOWLEDGED);
+    if (isNews(task)) task.teller.send(ACKNOWLEDGED);
   };
+
+  /** An acknowledgement that changes nothing yet is counted, and not told: an event costs more than all else that it would do. */
+  const isNews = ({ tally, plan, done }: PutTask): boolean =>
+    isSettled(tally) || (done !== undefined && (isMet(tally) || isHopeless(tally, spares(plan))));
 
   const hedge = (task: PutTask) => {
     if (task.teller === undefined) return;
