@@ -144,13 +144,14 @@ export class DeadlineWheel {
 
   /** Sets the timer for the first slot that holds anything; none when the wheel is empty. */
   #sleep(): void {
-    if (this.#size === 0 || this.#armedTick !== Number.POSITIVE_INFINITY) {
-      if (this.#size === 0) this.#disarm();
+    if (this.#size === 0) {
+      this.#disarm();
       return;
     }
     for (let tick = this.#done + 1; tick <= this.#done + SLOTS; tick++) {
       if (this.#slots[tick & MASK] === undefined) continue;
-      this.#arm(tick);
+      // What expired may have set the timer already, for something later.
+      if (tick < this.#armedTick) this.#arm(tick);
       return;
     }
   }

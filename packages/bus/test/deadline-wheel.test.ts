@@ -32,6 +32,22 @@ test('each deadline that is not cancelled expires once: not before its time, and
   );
 });
 
+test('a deadline that sets a far one does not delay those in between', () => {
+  const clock = new ManualClock();
+  const wheel = new DeadlineWheel(clock);
+  const expired: string[] = [];
+  wheel.after(50, () => {
+    expired.push('first');
+    wheel.after(1500, () => expired.push('far'));
+  });
+  wheel.after(100, () => expired.push('second'));
+  clock.advance(50 + TICK_MS);
+  clock.advance(50);
+  expect(expired).toEqual(['first', 'second']);
+  clock.advance(1500);
+  expect(expired).toEqual(['first', 'second', 'far']);
+});
+
 test('sleeps when empty: one timer while anything is pending, none afterwards', () => {
   const clock = new ManualClock();
   const wheel = new DeadlineWheel(clock);
