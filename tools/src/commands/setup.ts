@@ -29,7 +29,9 @@ export async function setUp(root: string, tell: (line: string) => void): Promise
     tell(error.message);
     return { natsServer: undefined };
   }
-  return { natsServer: findNatsServer(process.env) };
+  const installed = findNatsServer(process.env);
+  if (!installed) tell(`apt-get ended well, yet there is no nats-server: ${howToGetNatsServer}`);
+  return { natsServer: installed };
 }
 
 /** LMDB's binary comes as an optional package of its own for each platform: tells by name when it is not there. */
