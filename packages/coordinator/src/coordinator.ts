@@ -16,6 +16,7 @@ import { forwardCandidates, roleOf } from './placement-core.ts';
 import type { CallOptions, Coordinator } from './port.ts';
 import { inspectReplicas } from './replicas.ts';
 import { createRequests } from './requests.ts';
+import { ResponseTime } from './response-time.ts';
 import { serveCoordinator } from './serve.ts';
 import { locate, replicasOf } from './validate.ts';
 
@@ -154,6 +155,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
 
 function createEffects(options: CoordinatorOptions): Effects {
   const { bus, store, membership, versioner, clock } = options;
+  const limits = { ...defaultLimits, ...options.limits };
   const counters: Counters = {
     inFlight: 0,
     stories: 0,
@@ -171,7 +173,8 @@ function createEffects(options: CoordinatorOptions): Effects {
     clock,
     isUp: (node) => membership.isUp(node),
     wheel: new DeadlineWheel(clock),
-    limits: { ...defaultLimits, ...options.limits },
+    responseTime: new ResponseTime(limits.hedgeMs, limits.hedgeMaxMs),
+    limits,
     counters,
     onFault: (fault, where) => options.onFault?.(fault, where),
   };

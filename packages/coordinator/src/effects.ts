@@ -3,6 +3,8 @@ import type { FailureReason, Membership } from '@ringfort/membership';
 import type { RecordId, Store } from '@ringfort/storage';
 import type { Versioner } from '@ringfort/versioning';
 import type { CoordinatorLimits } from './limits.ts';
+import type { Placement } from './placement-core.ts';
+import type { ResponseTime } from './response-time.ts';
 
 /** Counters of a coordinator; plain numbers, changed in place. */
 export interface Counters {
@@ -26,6 +28,7 @@ export interface Effects {
   readonly isUp: (node: string) => boolean;
   readonly clock: Clock;
   readonly wheel: DeadlineWheel;
+  readonly responseTime: ResponseTime;
   readonly limits: CoordinatorLimits;
   readonly counters: Counters;
   /** Told of faults that no caller waits for: a corrupt record, a failed repair. */
@@ -69,6 +72,21 @@ export function reportFailure(membership: Membership, node: string, code: string
   const reason = evidence[code];
   if (reason === undefined) membership.reportSuccess(node);
   else membership.reportFailure(node, reason);
+}
+
+/** A replica answered, or did not: what that says of it, and of how long answers take. */
+export function heard(
+  fx: Effects,
+  task: { readonly startMs: number },
+  { node, state }: Placement,
+  error: { readonly code: string } | undefined,
+): void {
+  if (error !== undefined) {
+    reportFailure(fx.membership, node, error.code);
+    return;
+  }
+  fx.membership.reportSuccess(node);
+  if (state === 'awaited') fx.responseTime.observe(fx.clock.monotonicMs() - task.startMs);
 }
 
 /** A record's identity as one string; the stand-in record of a key is another one than its primary record. */

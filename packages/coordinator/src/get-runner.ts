@@ -1,18 +1,18 @@
 import type { BusFailure } from '@ringfort/bus';
 import { digestOf, type RecordId, type ReplicaReadReply, replicaRead, replicaWrite } from '@ringfort/storage';
 import { decodeObject, encodeObject, mergeObjects, type VersionedObject } from '@ringfort/versioning';
-import { codeOf, type Effects, isUnreachable, reportFailure, storageAddress } from './effects.ts';
+import { codeOf, type Effects, heard, isUnreachable, storageAddress } from './effects.ts';
 import { QuorumUnavailableError, RequestDeadlineError } from './errors.ts';
 import { getMachine } from './get-machine.ts';
 import type { GetEvent, GetTask } from './get-task.ts';
 import { addStandIn, type Placement, planPlaces } from './placement-core.ts';
-import { answered, failed, fellSilent, newTally, sent } from './quorum-core.ts';
+import { answered, failed, newTally, sent } from './quorum-core.ts';
 import { RequestPool } from './request-pool.ts';
+import { type WatchEvents, watch } from './watch.ts';
 
 const ANSWERED: GetEvent = { type: 'replica.answered' };
 const FAILED: GetEvent = { type: 'replica.failed' };
-const HEDGE: GetEvent = { type: 'hedge.due' };
-const DEADLINE: GetEvent = { type: 'deadline.passed' };
+const TIME_IS_UP: WatchEvents<GetEvent> = { hedge: { type: 'hedge.due' }, deadline: { type: 'deadline.passed' } };
 const MAX_REPAIRS = 256;
 
 export interface GetArguments {
@@ -35,7 +35,7 @@ export function createGetRunner(fx: Effects): GetRunner {
 
   const askReplicas = (task: GetTask) => {
     for (const place of task.plan.places) if (place.node !== fx.self) ask(task, place);
-    task.timer = fx.wheel.add(Math.min(fx.clock.monotonicMs() + fx.limits.hedgeMs, task.deadlineMs), () => hedge(task));
+    watch(fx, task, TIME_IS_UP);
   };
 
   const ask = (task: GetTask, place: Placement) => {
@@ -61,8 +61,7 @@ export function createGetRunner(fx: Effects): GetRunner {
     error: BusFailure | undefined,
     reply: ReplicaReadReply | undefined,
   ) => {
-    if (error === undefined) fx.membership.reportSuccess(place.node);
-    else reportFailure(fx.membership, place.node, error.code);
+    heard(fx, task, place, error);
     if (task.teller === undefined) return;
     try {
       if (reply === undefined) throw error;
@@ -90,22 +89,6 @@ export function createGetRunner(fx: Effects): GetRunner {
       place.covered = true;
       fx.onFault(error as Error, 'local read');
     }
-  };
-
-  const hedge = (task: GetTask) => {
-    if (task.teller === undefined) return;
-    const now = fx.clock.monotonicMs();
-    for (const place of task.plan.places) {
-      if (place.state !== 'awaited') continue;
-      fx.membership.reportFailure(place.node, 'timeout');
-      fellSilent(task.tally, place);
-    }
-    if (now >= task.deadlineMs) {
-      task.teller.send(DEADLINE);
-      return;
-    }
-    task.timer = fx.wheel.add(task.deadlineMs, () => hedge(task));
-    task.teller.send(HEDGE);
   };
 
   const askStandIns = (task: GetTask) => {
@@ -165,13 +148,15 @@ export function createGetRunner(fx: Effects): GetRunner {
 
   return (args, done) => {
     const plan = planPlaces(args.list, args.n, args.sloppy, fx.isUp, args.r, args.standIn ? fx.self : undefined);
+    const startMs = fx.clock.monotonicMs();
     const task: GetTask = {
       id: args.id,
       plan,
       tally: newTally(args.r),
       refused: countable(plan.places) < args.r,
       timeoutMs: args.timeoutMs,
-      deadlineMs: fx.clock.monotonicMs() + args.timeoutMs,
+      startMs,
+      deadlineMs: startMs + args.timeoutMs,
       have: undefined,
       merged: undefined,
       copies: [],

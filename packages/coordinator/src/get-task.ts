@@ -20,6 +20,7 @@ export interface GetTask {
   /** The strict quorum cannot be met by those that are up: fail at once, ask nobody. */
   readonly refused: boolean;
   readonly timeoutMs: number;
+  readonly startMs: number;
   readonly deadlineMs: number;
   /** The union of what the replicas answered so far. */
   merged: VersionedObject | undefined;

@@ -12,8 +12,10 @@ export interface CoordinatorLimits {
   readonly maxContextEntries: number;
   /** Deadline of a request that names none. */
   readonly defaultTimeoutMs: number;
-  /** A replica that is silent for so long is taken for hung: a stand-in is asked in its place. */
+  /** A replica that is silent for so long is taken for hung: a stand-in is asked in its place. Longer while all answer slowly. */
   readonly hedgeMs: number;
+  /** What the hedge may grow to. */
+  readonly hedgeMaxMs: number;
   /** Numbered writes whose results are remembered, to recognise a duplicate. */
   readonly dedupeWindow: number;
   /** Hints delivered to one target at a time. */
@@ -32,6 +34,7 @@ export const defaultLimits: CoordinatorLimits = Object.freeze({
   maxContextEntries: 64,
   defaultTimeoutMs: 2000,
   hedgeMs: 150,
+  hedgeMaxMs: 1000,
   dedupeWindow: 16_384,
   handoffWindow: 16,
   handoffBytesPerSecond: 16 * 1024 * 1024,

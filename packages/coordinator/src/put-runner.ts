@@ -1,17 +1,17 @@
 import { type ReplicaWriteReply, replicaWrite, type WriteResult } from '@ringfort/storage';
-import { codeOf, type Effects, reportFailure, storageAddress } from './effects.ts';
+import { codeOf, type Effects, heard, storageAddress } from './effects.ts';
 import { HintsFullError, QuorumUnavailableError, RequestDeadlineError, type WriteOutcome } from './errors.ts';
 import type { InFlightWrites } from './in-flight.ts';
 import { addStandIn, place as newPlace, type Placement, spares } from './placement-core.ts';
 import { putMachine } from './put-machine.ts';
 import type { PutEvent, PutTask } from './put-task.ts';
-import { answered, failed, fellSilent, isHopeless, isMet, isSettled, sent } from './quorum-core.ts';
+import { answered, failed, isHopeless, isMet, isSettled, sent } from './quorum-core.ts';
 import { RequestPool } from './request-pool.ts';
+import { type WatchEvents, watch } from './watch.ts';
 
 const ACKNOWLEDGED: PutEvent = { type: 'replica.acknowledged' };
 const FAILED: PutEvent = { type: 'replica.failed' };
-const HEDGE: PutEvent = { type: 'hedge.due' };
-const DEADLINE: PutEvent = { type: 'deadline.passed' };
+const TIME_IS_UP: WatchEvents<PutEvent> = { hedge: { type: 'hedge.due' }, deadline: { type: 'deadline.passed' } };
 const NOTHING = new Uint8Array(0);
 
 /** Failures after which a replica certainly does not have the write. */
@@ -33,8 +33,7 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
     for (const place of task.plan.places) if (place.node === fx.self) send(task, place);
     for (const place of task.plan.places) if (place.node !== fx.self) send(task, place);
     for (const primary of task.plan.uncovered) keepHintHere(task, primary);
-    const hedgeMs = fx.clock.monotonicMs() + fx.limits.hedgeMs;
-    task.timer = fx.wheel.add(Math.min(hedgeMs, task.deadlineMs), () => hedge(task));
+    watch(fx, task, TIME_IS_UP);
   };
 
   const send = (task: PutTask, place: Placement) => {
@@ -55,8 +54,7 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
         : { partition, bucket, key, object, sync, owedTo };
     const timeoutMs = Math.max(1, task.deadlineMs - fx.clock.monotonicMs());
     fx.bus.call(storageAddress(place.node), replicaWrite, body, { timeoutMs }, (error, reply) => {
-      if (error === undefined) fx.membership.reportSuccess(place.node);
-      else reportFailure(fx.membership, place.node, error.code);
+      heard(fx, task, place, error);
       onOutcome(task, place, error, reply);
     });
   };
@@ -115,21 +113,6 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
   /** An acknowledgement that changes nothing yet is counted, and not told: an event costs more than all else that it would do. */
   const isNews = ({ tally, plan, done }: PutTask): boolean =>
     isSettled(tally) || (done !== undefined && (isMet(tally) || isHopeless(tally, spares(plan))));
-
-  const hedge = (task: PutTask) => {
-    if (task.teller === undefined) return;
-    for (const place of task.plan.places) {
-      if (place.state !== 'awaited' || place.node === fx.self) continue;
-      fx.membership.reportFailure(place.node, 'timeout');
-      fellSilent(task.tally, place);
-    }
-    if (fx.clock.monotonicMs() >= task.deadlineMs) {
-      task.teller.send(DEADLINE);
-      return;
-    }
-    task.timer = fx.wheel.add(task.deadlineMs, () => hedge(task));
-    task.teller.send(HEDGE);
-  };
 
   const leaveHints = (task: PutTask) => {
     for (const place of [...task.plan.places]) {

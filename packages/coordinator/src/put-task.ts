@@ -13,6 +13,7 @@ export interface PutTask {
   readonly plan: PlacementPlan;
   readonly tally: Tally;
   readonly timeoutMs: number;
+  readonly startMs: number;
   readonly deadlineMs: number;
   readonly actor: ActorId;
   /** Canonical bytes of the object; emptied when the story ends. */

@@ -124,6 +124,7 @@ export function createWritePath(
       ),
       siblings: liveSiblings(object, fx.clock.now()).length,
     });
+    const startMs = fx.clock.monotonicMs();
     inFlight.begin(key, object, dot);
     runPut({
       id: placed.id,
@@ -131,7 +132,8 @@ export function createWritePath(
       plan,
       tally: newTally(w, durable),
       timeoutMs: placed.timeoutMs,
-      deadlineMs: fx.clock.monotonicMs() + placed.timeoutMs,
+      startMs,
+      deadlineMs: startMs + placed.timeoutMs,
       actor: dot.actor,
       bytes,
       syncsWanted: syncs,
