@@ -170,3 +170,14 @@ export function figuresOf(samples: readonly Sample[]): Figures {
     longestGapMs: ends.reduce((longest, at, index) => Math.max(longest, at - (ends[index - 1] ?? at)), 0),
   };
 }
+
+/** The slowest request of each second, in ms, by when it was due: tells where a run went wrong. */
+export function slowestPerSecond(samples: readonly Sample[]): string {
+  const beginMs = samples[0]?.intendedMs ?? 0;
+  const slowest: number[] = [];
+  for (const { intendedMs, endMs } of samples) {
+    const second = Math.floor((intendedMs - beginMs) / 1000);
+    slowest[second] = Math.max(slowest[second] ?? 0, Math.round(endMs! - intendedMs));
+  }
+  return slowest.join('/');
+}
