@@ -16,8 +16,8 @@ import { figuresOf, slowestPerSecond, startLoad } from './harness/load.ts';
 
 const KEYS = Array.from({ length: 600 }, (_, number) => `key-${number}`);
 const WARM_KEYS = Array.from({ length: 100 }, (_, number) => `warm-${number}`);
-const WARM_PER_SECOND = 150;
-const WARM_MS = 6_000;
+const WARM_PER_SECOND = 350;
+const WARM_MS = 8_000;
 const RATE_PER_SECOND = 500;
 const DURATION_MS = 30_000;
 const KILL_AT_MS = 10_000;
