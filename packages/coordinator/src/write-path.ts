@@ -49,6 +49,13 @@ export function createWritePath(
 ): (placed: Placed, request: WriteSettings, payload: Payload, context: Context | undefined, done: WriteDone) => void {
   const inFlight = new InFlightWrites();
   const runPut = createPutRunner(fx, inFlight);
+  // A dot that is under way here may come back from another replica before the local commit: that is no loss.
+  fx.store.onForeignDot(({ id, standIn, actor, seen, known }) => {
+    const key = recordKey(id, standIn);
+    const given = inFlight.get(key)?.dot;
+    const knownHere = given?.actor === actor ? Math.max(known, given.counter) : known;
+    if (seen > knownHere) fx.versioner.noticeForeign(key, actor, seen, knownHere);
+  });
   let lastStamp: HlcStamp | undefined;
 
   const quorumOf = ({ settings, n }: Placed, request: WriteSettings): WriteQuorum => {

@@ -18,6 +18,7 @@ export type { DiskHook } from './memory-journal.ts';
 export { type MemoryStoreOptions, memoryStore } from './memory-store.ts';
 export type {
   Durability,
+  ForeignDot,
   Hint,
   HintStats,
   Page,

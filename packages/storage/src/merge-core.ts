@@ -1,4 +1,11 @@
-import { type ActorId, decodeObject, encodeObject, mergeObjects } from '@ringfort/versioning';
+import {
+  type ActorId,
+  decodeObject,
+  encodeObject,
+  highestCounter,
+  mergeObjects,
+  type VersionedObject,
+} from '@ringfort/versioning';
 import { hash64 } from './hash.ts';
 import { encodeRecord, type RecordView } from './record-codec.ts';
 
@@ -9,6 +16,14 @@ export interface MergeOutcome {
   readonly hash: bigint;
   /** The object as stored now, when it differs from what was handed in. */
   readonly merged: Uint8Array | undefined;
+  readonly foreign?: SeenAhead | undefined;
+}
+
+/** An object from elsewhere names a dot of the held record's own actor beyond what the record knows. */
+export interface SeenAhead {
+  readonly actor: ActorId;
+  readonly seen: number;
+  readonly known: number;
 }
 
 /**
@@ -28,8 +43,9 @@ export function mergeRecord(
   const object = decodeObject(incoming);
   if (held === undefined) return { record: encodeRecord(incoming, hash, actor), hash, merged: undefined };
   const kept = actor ?? held.actor;
+  const foreign = actor === undefined ? seenAhead(held, object) : undefined;
   const merged = mergeObjects(held.object, object);
-  if (merged === object) return { record: encodeRecord(incoming, hash, kept), hash, merged: undefined };
+  if (merged === object) return { record: encodeRecord(incoming, hash, kept), hash, merged: undefined, foreign };
   if (merged === held.object) {
     const record = kept === held.actor ? undefined : encodeRecord(held.bytes, held.hash, kept);
     return { record, hash: held.hash, merged: held.bytes };
@@ -40,5 +56,14 @@ export function mergeRecord(
     record: encodeRecord(bytes, mergedHash, kept),
     hash: mergedHash,
     merged: mergedHash === hash ? undefined : bytes,
+    foreign,
   };
+}
+
+function seenAhead(held: RecordView, object: VersionedObject): SeenAhead | undefined {
+  const { actor } = held;
+  if (actor === undefined) return undefined;
+  const known = highestCounter(held.object.clock, actor);
+  const seen = highestCounter(object.clock, actor);
+  return seen > known ? { actor, seen, known } : undefined;
 }

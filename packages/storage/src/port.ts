@@ -39,6 +39,19 @@ export interface WriteOptions {
   readonly barrier?: number | undefined;
 }
 
+/**
+ * An object from elsewhere named a dot, of the very actor under which this store coordinates the key, beyond what the record knows: unless the
+ * write is still under way here, this store has lost something, or somebody else gives dots under its name.
+ */
+export interface ForeignDot {
+  readonly id: RecordId;
+  /** The stand-in record of the key rather than the primary one. */
+  readonly standIn: boolean;
+  readonly actor: ActorId;
+  readonly seen: number;
+  readonly known: number;
+}
+
 /** A stand-in record: one per key, with the set of primaries it is owed to. */
 export interface Hint {
   readonly id: RecordId;
@@ -73,6 +86,9 @@ export interface Store {
   read(id: RecordId): StoredRecord | undefined;
   /** Read-merge-write in one transaction, the Merkle leaf updated in it. */
   write(id: RecordId, bytes: Uint8Array, options?: WriteOptions): Promise<WriteResult>;
+
+  /** Who is told of foreign dots: the coordinator. Replaces the former listener. */
+  onForeignDot(listener: (dot: ForeignDot) => void): void;
 
   /** The stand-in record of the key. */
   readHint(id: RecordId): StoredRecord | undefined;

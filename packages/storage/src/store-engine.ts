@@ -10,6 +10,7 @@ import type { LayeredTable } from './layered-table.ts';
 import { Leaves } from './leaves.ts';
 import type {
   Durability,
+  ForeignDot,
   Hint,
   HintStats,
   Page,
@@ -53,6 +54,7 @@ export class StoreEngine implements Store {
   readonly #barriers = new Map<number, number>();
   readonly #commits: GroupCommit<Stage>;
   #counts: Counts;
+  #onForeignDot: ((dot: ForeignDot) => void) | undefined;
   #syncTimer: unknown;
   #closing: Promise<void> | undefined;
   #closed = false;
@@ -89,8 +91,17 @@ export class StoreEngine implements Store {
   write(id: RecordId, bytes: Uint8Array, options: WriteOptions = {}): Promise<WriteResult> {
     return this.#commit(options.sync, (stage) => {
       checkBarrier(id.partition, options.barrier, this.barrier(id.partition));
-      return stageWrite(stage, id, bytes, options.actor);
+      return this.#told(id, false, stageWrite(stage, id, bytes, options.actor));
     });
+  }
+
+  onForeignDot(listener: (dot: ForeignDot) => void): void {
+    this.#onForeignDot = listener;
+  }
+
+  #told(id: RecordId, standIn: boolean, written: Written): Written {
+    if (written.foreign !== undefined) this.#onForeignDot?.({ id, standIn, ...written.foreign });
+    return written;
   }
 
   readHint(id: RecordId): StoredRecord | undefined {
@@ -109,7 +120,8 @@ export class StoreEngine implements Store {
     const maxBytesPerTarget = this.#options.maxHintBytesPerTarget;
     return this.#commit(options.sync, (stage) => {
       checkBarrier(id.partition, options.barrier, this.barrier(id.partition));
-      return stageHint(stage, { id, bytes, owedTo, actor: options.actor, nowMs, maxBytesPerTarget });
+      const hint = { id, bytes, owedTo, actor: options.actor, nowMs, maxBytesPerTarget };
+      return this.#told(id, true, stageHint(stage, hint));
     });
   }
 

@@ -4,7 +4,7 @@ import { hex64 } from './hash.ts';
 import { decodeHint, encodeHint, encodeOwedRow, type HintRecord, type OwedRow } from './hint-codec.ts';
 import { type ByteKey, encodeId, owedKey } from './keys-core.ts';
 import { leafPlace } from './leaves.ts';
-import { mergeRecord } from './merge-core.ts';
+import { mergeRecord, type SeenAhead } from './merge-core.ts';
 import type { RecordId } from './port.ts';
 import { RecordView } from './record-codec.ts';
 import type { Stage } from './stage.ts';
@@ -13,6 +13,7 @@ import type { Stage } from './stage.ts';
 export interface Written {
   readonly digest: string;
   readonly merged: Uint8Array | undefined;
+  readonly foreign?: SeenAhead | undefined;
 }
 
 /** Read-merge-write of a primary record, and of its leaf. Stages everything or throws and stages nothing. */
@@ -20,13 +21,13 @@ export function stageWrite(stage: Stage, id: RecordId, bytes: Uint8Array, actor:
   const key = `P${encodeId(id)}`;
   const stored = stage.get(key);
   const held = stored === undefined ? undefined : new RecordView(stored, id);
-  const { record, hash, merged } = mergeRecord(held, bytes, actor);
+  const { record, hash, merged, foreign } = mergeRecord(held, bytes, actor);
   if (record !== undefined) {
     stage.set(key, record);
     if (held?.hash !== hash) stage.moveLeaf(id.partition, leafPlace(key), held?.hash, hash);
     if (held === undefined) stage.count({ records: 1 });
   }
-  return { digest: hex64(hash), merged };
+  return { digest: hex64(hash), merged, foreign };
 }
 
 export interface HintWrite {
@@ -49,7 +50,7 @@ export function stageHint(stage: Stage, { id, bytes, owedTo, actor, nowMs, maxBy
   const record = outcome.record ?? before!.record;
   const owed = new Map(before?.owed);
   for (const target of owedTo) if (!owed.has(target)) owed.set(target, nowMs);
-  const answer = { digest: hex64(outcome.hash), merged: outcome.merged };
+  const answer = { digest: hex64(outcome.hash), merged: outcome.merged, foreign: outcome.foreign };
   if (outcome.record === undefined && owed.size === before?.owed.size) return answer;
   for (const target of owed.keys()) {
     const grown = stage.owedBytes(target) + record.length - (before?.owed.has(target) ? before.record.length : 0);

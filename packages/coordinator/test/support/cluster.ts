@@ -64,6 +64,8 @@ export interface TestCluster {
   node(id: string): TestNode;
   /** Runs a promise to its end while virtual time goes on. */
   run<T>(work: Promise<T>): Promise<T>;
+  /** The node comes back with nothing: a wiped directory under the same id. */
+  restartEmpty(id: string): Promise<TestNode>;
   /** Lets virtual time pass. */
   pass(ms: number): Promise<void>;
   /** Everybody thinks so. */
@@ -87,15 +89,15 @@ export async function testCluster(options: TestClusterOptions = {}): Promise<Tes
   const ids = Array.from({ length: options.nodes ?? 5 }, (_, i) => `n${i + 1}`);
   const ring = foldHistory(history(ids, options.buckets ?? {}));
   const nodes: TestNode[] = [];
-  for (const id of ids) {
-    const store = memoryStore({
+  const newStore = () =>
+    memoryStore({
       clock,
       random: systemRandom,
       durability: options.durability ?? 'fsync',
       ...(options.maxHintBytesPerTarget === undefined ? {} : { maxHintBytesPerTarget: options.maxHintBytesPerTarget }),
     });
-    nodes.push(await startNode(id, store, { clock, network, ring, options }));
-  }
+  const start = (id: string) => startNode(id, newStore(), { clock, network, ring, options });
+  for (const id of ids) nodes.push(await start(id));
   return {
     network,
     clock,
@@ -110,6 +112,14 @@ export async function testCluster(options: TestClusterOptions = {}): Promise<Tes
       result.catch(() => {});
       for (let i = 0; !ended && i < 10_000; i++) await clock.advanceAsync(1);
       return result;
+    },
+    async restartEmpty(id) {
+      const index = nodes.findIndex((node) => node.id === id);
+      const closing = nodes[index]!.stop();
+      await clock.advanceAsync(100);
+      await closing;
+      nodes[index] = await start(id);
+      return nodes[index]!;
     },
     pass: (ms) => clock.advanceAsync(ms),
     setDown: (id, down) => {
