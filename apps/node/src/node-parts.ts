@@ -146,7 +146,14 @@ export class NodeParts {
   async #serveStorage(): Promise<void> {
     const { clock, log } = this.#around;
     const store = made(this.#store, 'store');
-    this.#storage = serveStorage({ bus: made(this.#bus, 'bus'), nodeId: this.#config.id, store, clock, logger: log });
+    this.#storage = serveStorage({
+      bus: made(this.#bus, 'bus'),
+      nodeId: this.#config.id,
+      store,
+      isServing: () => this.#membership?.state === 'member',
+      clock,
+      logger: log,
+    });
   }
 
   async #joinCluster(): Promise<void> {
@@ -183,7 +190,7 @@ export class NodeParts {
         defaultTimeoutMs: timeoutMs,
       },
       onFault: (fault, where) => {
-        this.#storage?.report(fault);
+        if (where.startsWith('local')) this.#storage?.report(fault);
         this.#faults.warn(where, fault, 'the coordinator met a failure that no request waits for');
       },
     });

@@ -140,7 +140,7 @@ const notServingCodes: ReadonlySet<string> = new Set(['STORE_REPLACED', 'PROTOCO
 /** What a failed request says of the one it was sent to. `answered`: it lives, but answered an error. */
 export function classifyFailure(error: unknown): FailureReason | 'refused' | 'answered' {
   const code = codeOf(error);
-  if (code === 'NO_RESPONDERS') return 'no-responders';
+  if (code === 'NO_RESPONDERS' || code === 'PEER_LOST') return 'no-responders';
   if (code === 'DEADLINE_EXCEEDED') return 'timeout';
   if (notServingCodes.has(code)) return 'refused';
   return localCodes.has(code) ? 'disconnected' : 'answered';

@@ -76,6 +76,14 @@ export class StoreClosedError extends StorageError {
   }
 }
 
+/** The node is no member of its cluster (yet, or any more): what its store holds, or lacks, says nothing of the cluster's data. */
+export class NotServingError extends StorageError {
+  readonly code = 'NOT_SERVING';
+  constructor() {
+    super('this node is no member of the cluster: ask another replica');
+  }
+}
+
 /** Writes are refused for the time being (disk full, or a fault of the disk); reads are served. */
 export class StoreReadOnlyError extends StorageError {
   readonly code = 'STORE_READ_ONLY';

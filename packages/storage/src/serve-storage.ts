@@ -10,7 +10,13 @@ import {
   replicaRead,
   replicaWrite,
 } from './contract.ts';
-import { BarrierBehindError, CorruptRecordError, StoreClosedError, StoreReadOnlyError } from './errors.ts';
+import {
+  BarrierBehindError,
+  CorruptRecordError,
+  NotServingError,
+  StoreClosedError,
+  StoreReadOnlyError,
+} from './errors.ts';
 import { bytesOfKey, primaryKey } from './keys-core.ts';
 import type { Store } from './port.ts';
 import { type StorageEvent, type StorageMode, storageMachine } from './storage-machine.ts';
@@ -24,6 +30,8 @@ export interface ServeStorageOptions {
   readonly bus: Bus;
   readonly nodeId: string;
   readonly store: Store;
+  /** Whether replica requests are answered; else `NOT_SERVING`, never "not found". Asked for each; always true by default. */
+  readonly isServing?: () => boolean;
   readonly clock?: Clock;
   readonly logger?: Logger;
 }
@@ -42,8 +50,9 @@ export interface ServedStorage {
 const maxFoldBytes = 4 * 1024 * 1024;
 
 /** Serves the replica verbs of `node.<id>.storage` from an open store. */
-export function serveStorage({ bus, nodeId, store, clock = systemClock, logger }: ServeStorageOptions): ServedStorage {
-  const gate = startGate(store, clock, logger);
+export function serveStorage(options: ServeStorageOptions): ServedStorage {
+  const { bus, nodeId, store, clock = systemClock, logger, isServing = () => true } = options;
+  const gate = startGate(store, clock, logger, isServing);
   const address = `node.${nodeId}.storage`;
   const served = [
     bus.serve(
@@ -87,7 +96,7 @@ interface Gate {
 }
 
 /** The machine, and its mode in a variable for the hot path. */
-function startGate(store: Store, clock: Clock, logger: Logger | undefined): Gate {
+function startGate(store: Store, clock: Clock, logger: Logger | undefined, isServing: () => boolean): Gate {
   const machine = storageMachine.provide({
     actors: {
       openStore: fromPromise<Store>(() => Promise.resolve(store)),
@@ -130,9 +139,11 @@ function startGate(store: Store, clock: Clock, logger: Logger | undefined): Gate
     },
     report,
     checkReadable() {
+      if (!isServing()) throw new NotServingError();
       if (mode !== 'serving' && mode !== 'readOnly') throw new StoreClosedError();
     },
     checkWritable() {
+      if (!isServing()) throw new NotServingError();
       if (mode === 'serving') return;
       throw mode === 'readOnly' ? new StoreReadOnlyError(reason) : new StoreClosedError();
     },

@@ -21,6 +21,7 @@ let peer: Bus;
 let store: StoreEngine;
 let served: ServedStorage;
 let disk: DiskHook;
+let member: boolean;
 let nowMs: number;
 let timers: (() => void)[];
 
@@ -43,7 +44,8 @@ beforeEach(() => {
     },
   };
   store = memoryStore({ clock, disk: { append: (frame) => disk.append?.(frame), sync: () => disk.sync?.() } });
-  served = serveStorage({ bus: node, nodeId: 'n1', store, clock });
+  member = true;
+  served = serveStorage({ bus: node, nodeId: 'n1', store, clock, isServing: () => member });
 });
 afterEach(async () => {
   await served.close();
@@ -56,6 +58,20 @@ const within = { timeoutMs: 5000 };
 const id = { partition: 1, bucket: 'b', key: 'k' };
 const one = blind('a-1', 1, 'one');
 const code = (wanted: string) => expect.objectContaining({ code: wanted });
+
+describe('a node that is no member', () => {
+  it('answers nothing, not even that it holds nothing', async () => {
+    member = false;
+    await expect(peer.request(to, replicaRead, id, within)).rejects.toMatchObject(code('NOT_SERVING'));
+    await expect(peer.request(to, replicaWrite, { ...id, object: bytesOf(one) }, within)).rejects.toMatchObject(
+      code('NOT_SERVING'),
+    );
+    const keys = { partition: 1, bucket: 'b', limit: 10 };
+    await expect(peer.request(to, replicaKeys, keys, within)).rejects.toMatchObject(code('NOT_SERVING'));
+    member = true;
+    expect(await peer.request(to, replicaRead, id, within)).toEqual({});
+  });
+});
 
 describe('a served store', () => {
   it('reads, but sends no object that the asker has', async () => {
