@@ -7,12 +7,12 @@ import { type Coordinator, createCoordinator } from '@ringfort/coordinator';
 import { createMembership, historyLogOverMeta, type Membership, type NodeInfo } from '@ringfort/membership';
 import { openLmdbStore, type ServedStorage, type Store, serveStorage } from '@ringfort/storage';
 import { createVersioner, type Versioner } from '@ringfort/versioning';
-import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { fromPromise } from 'xstate';
 import { openBus } from './bus-options.ts';
 import { dataDirectory, type NodeConfig, parseListen } from './config.ts';
 import { DirectoryNotWritableError, ListenFailedError, NotReadyError, PortTakenError } from './errors.ts';
+import { drainable } from './http/drain.ts';
 import type { HttpHost } from './http/host.ts';
 import { createHttpServer } from './http/server.ts';
 import { membershipLog, RarelyLog } from './log.ts';
@@ -41,7 +41,7 @@ export class NodeParts {
   readonly #directory: string;
   readonly #faults: RarelyLog;
   #store: Store | undefined;
-  #http: FastifyInstance | undefined;
+  #http: { drain(): Promise<void> } | undefined;
   #httpUrl: string | undefined;
   #versioner: Versioner | undefined;
   #bus: Bus | undefined;
@@ -75,7 +75,7 @@ export class NodeParts {
       serveStorage: step('serveStorage', () => this.#serveStorage()),
       joinCluster: step('joinCluster', () => this.#joinCluster()),
       startCoordinator: step('startCoordinator', () => this.#startCoordinator()),
-      drainHttp: step('drainHttp', async () => this.#http?.close()),
+      drainHttp: step('drainHttp', async () => this.#http?.drain()),
       closeCoordinator: step('closeCoordinator', async () => this.#coordinator?.close()),
       leaveMembership: step('leaveMembership', async () => this.#membership?.close()),
       closeBus: step('closeBus', async () => this.#bus?.close()),
@@ -111,6 +111,7 @@ export class NodeParts {
     if (listen === undefined) return;
     const { host, port } = listen;
     const http = createHttpServer(this.#httpHost());
+    const draining = drainable(http, this.#around.clock);
     try {
       await http.listen({ host, port });
     } catch (cause) {
@@ -124,7 +125,7 @@ export class NodeParts {
         'HTTP is open to other machines without tokens: set RINGFORT_TOKENS, or listen on 127.0.0.1',
       );
     }
-    this.#http = http;
+    this.#http = draining;
     this.#httpUrl = urlOf(host, (http.server.address() as AddressInfo).port);
   }
 
