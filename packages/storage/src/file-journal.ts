@@ -2,7 +2,7 @@ import { close, fdatasync, fsyncSync, openSync, readFileSync, writeSync } from '
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { StoreFullError, StoreSyncFailedError, StoreUnwritableError } from './errors.ts';
-import { type FlushPace, type Journal, SharedFlush } from './journal.ts';
+import { type Journal, SharedFlush } from './journal.ts';
 import { decodeFrames, type Frame } from './journal-codec.ts';
 
 const datasync = promisify(fdatasync);
@@ -25,11 +25,10 @@ export class FileJournal implements Journal {
   readonly #files: readonly JournalFile[];
   #current = 0;
   #failure: StoreSyncFailedError | undefined;
-  readonly #flush: SharedFlush;
+  readonly #flush = new SharedFlush(() => this.#syncFiles());
 
-  constructor(directory: string, pace?: FlushPace) {
+  constructor(directory: string) {
     this.#directory = directory;
-    this.#flush = new SharedFlush(() => this.#syncFiles(), pace);
     this.#files = journalPaths(directory).map((path) => ({ fd: openFile(path), at: 0, syncedAt: 0 }));
     syncDirectory(directory);
   }

@@ -1,5 +1,3 @@
-import type { Clock } from '@ringfort/bus';
-
 /** Where batches are made safe before they count. */
 export interface Journal {
   /** Whether all that was appended is on disk. */
@@ -15,36 +13,23 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-/** How often a disk is asked to flush. */
-export interface FlushPace {
-  readonly clock: Clock;
-  /** Between the starts of two flushes, at least. A flush costs the CPU as much as ten writes, however much it flushes. */
-  readonly gapMs: number;
-}
-
-/** One flush at a time; whoever asks before it has begun shares it, whoever asks later gets the next. */
+/** One flush at a time; whoever asks during one gets the next. */
 export class SharedFlush {
   #running: Promise<void> | undefined;
-  #begun = false;
-  #begunMs = Number.NEGATIVE_INFINITY;
   #next: Promise<void> | undefined;
   readonly #flush: () => Promise<void>;
-  readonly #pace: FlushPace | undefined;
 
-  constructor(flush: () => Promise<void>, pace?: FlushPace) {
+  constructor(flush: () => Promise<void>) {
     this.#flush = flush;
-    this.#pace = pace;
   }
 
   run(): Promise<void> {
     if (this.#running === undefined) {
-      this.#running = this.#flushInTime().finally(() => {
+      this.#running = this.#flush().finally(() => {
         this.#running = undefined;
-        this.#begun = false;
       });
       return this.#running;
     }
-    if (!this.#begun) return this.#running;
     this.#next ??= this.#running
       .catch(() => undefined) // told to those who asked for that one
       .then(() => {
@@ -52,16 +37,5 @@ export class SharedFlush {
         return this.run();
       });
     return this.#next;
-  }
-
-  async #flushInTime(): Promise<void> {
-    if (this.#pace !== undefined) {
-      const { clock, gapMs } = this.#pace;
-      const waitMs = this.#begunMs + gapMs - clock.monotonicMs();
-      if (waitMs > 0) await new Promise<void>((resolve) => void clock.setTimeout(resolve, waitMs));
-      this.#begunMs = clock.monotonicMs();
-    }
-    this.#begun = true;
-    await this.#flush();
   }
 }

@@ -36,8 +36,6 @@ export interface LmdbStoreOptions {
   readonly checkpointBytes?: number;
   /** Writes that may wait, 65,536; past it `STORE_OVERLOADED`. */
   readonly maxQueuedWrites?: number;
-  /** Between the starts of two flushes to disk, at least: 3. Only a busy store notices. */
-  readonly flushGapMs?: number;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -75,7 +73,7 @@ async function openLocked(
   opened.push(base);
   const storeId = await identify(base, directory, random);
   const frames = readJournal(directory);
-  const journal = new FileJournal(directory, { clock, gapMs: options.flushGapMs ?? 3 });
+  const journal = new FileJournal(directory);
   opened.push(journal);
   const table = new LayeredTable({
     base,
