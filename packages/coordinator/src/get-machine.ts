@@ -5,8 +5,8 @@ import { isHopeless, isMet, isSettled } from './quorum-core.ts';
 
 /**
  * The story of a get (paper sections 4.5 and 4.7): all N are asked, R answers make the reply, the late ones are still awaited, and then stale
- * replicas are repaired. One root actor tells many such stories one after the other: a fresh actor costs more than the whole of the rest
- * of a read (see bench/machine.bench.ts).
+ * replicas are repaired. One root actor tells many such stories one after the other: a fresh one
+ * for each costs half as much again (see bench/machine.bench.mjs).
  */
 export const getMachine = setup({
   types: {

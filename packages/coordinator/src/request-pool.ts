@@ -7,7 +7,7 @@ export interface PooledActor<Event> {
 
 /**
  * Root actors for requests, used again and again: as many as there are requests under way, never more, and at most `maxIdle` at rest. Creating,
- * starting and stopping an actor for each request costs 2 to 3 times as much as an idle one's transitions (bench/machine.bench.ts).
+ * starting and stopping an actor for each request costs about half as much again as an idle one's transitions (bench/machine.bench.mjs).
  */
 export class RequestPool<Event> {
   readonly #idle: PooledActor<Event>[] = [];
