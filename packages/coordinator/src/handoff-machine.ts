@@ -27,7 +27,7 @@ export const handoffMachine = setup({
   types: {
     context: {} as HandoffContext,
     events: {} as { type: 'target.up' } | { type: 'target.down' },
-    input: {} as { target: string; bytesPerSecond: number },
+    input: {} as { target: string },
   },
   actors: {
     deliverPage: fromPromise<PageDelivered, { target: string; cursor: Uint8Array | undefined }>(async () => {

@@ -28,7 +28,7 @@ export function createHandoff(fx: Effects, random: Random): { close(): void } {
 
   const begin = (target: string) => {
     const actor = createActor(machine, {
-      input: { target, bytesPerSecond: fx.limits.handoffBytesPerSecond },
+      input: { target },
       clock: fx.clock,
     });
     actors.set(target, actor);

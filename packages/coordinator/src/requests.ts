@@ -1,5 +1,6 @@
 import {
   boundContext,
+  type Context,
   contextOf,
   decodeContext,
   emptyContext,
@@ -58,10 +59,11 @@ export function createRequests(fx: Effects): Requests {
   const deleteTask = (
     placed: Placed,
     request: DeleteRequest,
+    given: Context | undefined,
     teller: PooledActor<DeleteEvent>,
     settle: { resolve(reply: WriteReply): void; reject(error: unknown): void },
   ): DeleteTask => ({
-    covers: request.context === undefined ? undefined : decodeContext(request.context),
+    covers: given,
     read: () =>
       read(placed, request, (error, object) =>
         teller.send(error === undefined ? { type: 'read.answered', object } : { type: 'read.failed', error }),
@@ -101,8 +103,10 @@ export function createRequests(fx: Effects): Requests {
 
     delete: (placed, request) =>
       new Promise((resolve, reject) => {
+        // A malformed context is refused before an actor leaves the pool.
+        const covers = request.context === undefined ? undefined : decodeContext(request.context);
         const teller = deletes.take();
-        const task = deleteTask(placed, request, teller, { resolve, reject });
+        const task = deleteTask(placed, request, covers, teller, { resolve, reject });
         teller.send({ type: 'delete.start', task });
       }),
   };
