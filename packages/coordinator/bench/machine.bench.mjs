@@ -1,6 +1,6 @@
-// What one read's statechart costs: a fresh root actor per request against a pooled one. Run after `npx nx build @ringfort/coordinator`:
+// What one read's statechart costs: a fresh root actor per request, a pooled one, and a pooled one of flat logic. Run after `npx nx build @ringfort/coordinator`:
 //   node packages/coordinator/bench/machine.bench.mjs
-import { getMachine } from '@ringfort/coordinator';
+import { flatLogic, getMachine } from '@ringfort/coordinator';
 import { createActor } from 'xstate';
 
 const REQUESTS = 50_000;
@@ -30,9 +30,11 @@ function cpuPerRequest(work) {
 }
 
 const pooled = createActor(getMachine).start();
+const flat = createActor(flatLogic(getMachine)).start();
 const rounds = Array.from({ length: 5 }, () => [
   cpuPerRequest(() => tell(createActor(getMachine).start())),
   cpuPerRequest(() => tell(pooled)),
+  cpuPerRequest(() => tell(flat)),
 ]);
 const median = (index) =>
   rounds
@@ -40,5 +42,5 @@ const median = (index) =>
     .sort((a, b) => a - b)[2]
     .toFixed(1);
 console.log(
-  `fresh actor per request: ${median(0)} us CPU; pooled actor: ${median(1)} us CPU (medians of 5 alternating rounds)`,
+  `fresh actor per request: ${median(0)} us CPU; pooled actor: ${median(1)} us; pooled actor of flat logic: ${median(2)} us (medians of 5 alternating rounds)`,
 );

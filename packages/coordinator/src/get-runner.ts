@@ -3,6 +3,7 @@ import { digestOf, type RecordId, type ReplicaReadReply, replicaRead, replicaWri
 import { decodeObject, encodeObject, mergeObjects, type VersionedObject } from '@ringfort/versioning';
 import { codeOf, type Effects, heard, isUnreachable, storageAddress } from './effects.ts';
 import { QuorumUnavailableError, RequestDeadlineError } from './errors.ts';
+import { flatLogic } from './flat-logic.ts';
 import { getMachine } from './get-machine.ts';
 import type { GetEvent, GetTask } from './get-task.ts';
 import { addStandIn, type Placement, planPlaces } from './placement-core.ts';
@@ -123,17 +124,19 @@ export function createGetRunner(fx: Effects): GetRunner {
   };
 
   const pool = new RequestPool<GetEvent>(
-    getMachine.provide({
-      actions: {
-        askReplicas: ({ context }) => askReplicas(context.task!),
-        askStandIns: ({ context }) => askStandIns(context.task!),
-        answer: ({ context }) => finish(context.task!, undefined),
-        failUnavailable: ({ context }) => finish(context.task!, unavailable(context.task!, fx.clock.monotonicMs())),
-        failDeadline: ({ context }) => finish(context.task!, new RequestDeadlineError(context.task!.timeoutMs)),
-        repairStale: ({ context }) => repairStale(context.task!),
-        release: ({ context }) => release(context.task!),
-      },
-    }),
+    flatLogic(
+      getMachine.provide({
+        actions: {
+          askReplicas: ({ context }) => askReplicas(context.task!),
+          askStandIns: ({ context }) => askStandIns(context.task!),
+          answer: ({ context }) => finish(context.task!, undefined),
+          failUnavailable: ({ context }) => finish(context.task!, unavailable(context.task!, fx.clock.monotonicMs())),
+          failDeadline: ({ context }) => finish(context.task!, new RequestDeadlineError(context.task!.timeoutMs)),
+          repairStale: ({ context }) => repairStale(context.task!),
+          release: ({ context }) => release(context.task!),
+        },
+      }),
+    ),
     { maxIdle: 512, onError: (error) => fx.onFault(error as Error, 'get machine') },
   );
 

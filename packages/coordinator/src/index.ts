@@ -26,6 +26,7 @@ export {
   ValueTooLargeError,
   type WriteOutcome,
 } from './errors.ts';
+export { type FlatLogic, type FlatSnapshot, flatLogic, NotFlatError } from './flat-logic.ts';
 export { getMachine } from './get-machine.ts';
 export { handoffMachine } from './handoff-machine.ts';
 export { type CoordinatorLimits, defaultLimits } from './limits.ts';

@@ -1,6 +1,7 @@
 import { type ReplicaWriteReply, replicaWrite, type WriteResult } from '@ringfort/storage';
 import { codeOf, type Effects, heard, storageAddress } from './effects.ts';
 import { HintsFullError, QuorumUnavailableError, RequestDeadlineError, type WriteOutcome } from './errors.ts';
+import { flatLogic } from './flat-logic.ts';
 import type { InFlightWrites } from './in-flight.ts';
 import { addStandIn, place as newPlace, type Placement, spares } from './placement-core.ts';
 import { putMachine } from './put-machine.ts';
@@ -156,17 +157,19 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
   };
 
   const pool = new RequestPool<PutEvent>(
-    putMachine.provide({
-      actions: {
-        replicate: ({ context }) => replicate(context.task!),
-        leaveHints: ({ context }) => leaveHints(context.task!),
-        answer: ({ context }) => finish(context.task!, undefined),
-        failUnavailable: ({ context }) => finish(context.task!, unavailable(context.task!)),
-        failDeadline: ({ context }) =>
-          finish(context.task!, new RequestDeadlineError(context.task!.timeoutMs, outcomeOf(context.task!))),
-        release: ({ context }) => release(context.task!),
-      },
-    }),
+    flatLogic(
+      putMachine.provide({
+        actions: {
+          replicate: ({ context }) => replicate(context.task!),
+          leaveHints: ({ context }) => leaveHints(context.task!),
+          answer: ({ context }) => finish(context.task!, undefined),
+          failUnavailable: ({ context }) => finish(context.task!, unavailable(context.task!)),
+          failDeadline: ({ context }) =>
+            finish(context.task!, new RequestDeadlineError(context.task!.timeoutMs, outcomeOf(context.task!))),
+          release: ({ context }) => release(context.task!),
+        },
+      }),
+    ),
     { maxIdle: 512, onError: (error) => fx.onFault(error as Error, 'put machine') },
   );
 

@@ -1,4 +1,4 @@
-import { type AnyStateMachine, createActor } from 'xstate';
+import { type AnyActorLogic, createActor } from 'xstate';
 
 /** A root actor at rest, or telling the story of one request. */
 export interface PooledActor<Event> {
@@ -11,12 +11,12 @@ export interface PooledActor<Event> {
  */
 export class RequestPool<Event> {
   readonly #idle: PooledActor<Event>[] = [];
-  readonly #machine: AnyStateMachine;
+  readonly #logic: AnyActorLogic;
   readonly #maxIdle: number;
   readonly #onError: (error: unknown) => void;
 
-  constructor(machine: AnyStateMachine, options: { maxIdle: number; onError: (error: unknown) => void }) {
-    this.#machine = machine;
+  constructor(logic: AnyActorLogic, options: { maxIdle: number; onError: (error: unknown) => void }) {
+    this.#logic = logic;
     this.#maxIdle = options.maxIdle;
     this.#onError = options.onError;
   }
@@ -32,7 +32,7 @@ export class RequestPool<Event> {
   }
 
   #create(): PooledActor<Event> {
-    const actor = createActor(this.#machine);
+    const actor = createActor(this.#logic);
     actor.subscribe({ error: this.#onError });
     actor.start();
     return actor as unknown as PooledActor<Event>;
