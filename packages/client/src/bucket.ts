@@ -1,10 +1,9 @@
-import type { Contract } from '@ringfort/bus';
 import * as contract from '@ringfort/coordinator/contract';
 import { bucketNameSchema } from '@ringfort/ring';
 import { type Codec, decodeValue, encodeValue } from './codecs.ts';
 import { InvalidArgumentError, KeyTooLongError, SiblingsError } from './errors.ts';
 import { type KeysOptions, listKeys } from './keys.ts';
-import { type Answer, Operation, type Routed } from './operation.ts';
+import { type Answer, type Kind, Operation, type Routed } from './operation.ts';
 import type {
   BucketOptions,
   Context,
@@ -27,6 +26,19 @@ export interface Session {
 }
 
 const maxKeyBytes = 1024;
+const noOptions: GetOptions & DeleteOptions = {};
+
+const resultOf = (reply: PutResult): PutResult => reply;
+const puts: Kind<contract.PutRequest, contract.WriteReply, PutResult> = {
+  contract: contract.put,
+  access: 'write',
+  resultOf,
+};
+const deletes: Kind<contract.DeleteRequest, contract.WriteReply, PutResult> = {
+  contract: contract.remove,
+  access: 'write',
+  resultOf,
+};
 
 /** Typed values under keys of one bucket. Cheap; holds no state of its own. */
 export class Bucket<T> {
@@ -34,6 +46,7 @@ export class Bucket<T> {
   readonly #session: Session;
   readonly #codec: Codec<T>;
   readonly #resolve: BucketOptions<T>['resolve'];
+  readonly #gets: Kind<contract.GetRequest, contract.GetReply, GetResult<T>>;
 
   /** Made by {@link Db.bucket}. */
   constructor(session: Session, name: string, options: BucketOptions<T>) {
@@ -44,26 +57,20 @@ export class Bucket<T> {
     this.#session = session;
     this.#codec = options.codec;
     this.#resolve = options.resolve;
+    this.#gets = { contract: contract.get, access: 'read', resultOf: (reply) => this.#result(reply) };
   }
 
   /** Reads all concurrent values of the key. */
-  get(key: string, options: GetOptions = {}): Promise<GetResult<T>> {
+  get(key: string, options: GetOptions = noOptions): Promise<GetResult<T>> {
     return new Promise((resolve, reject) => {
       const body: contract.GetRequest = { bucket: this.name, key: checkKey(key) };
       if (options.r !== undefined) body.r = options.r;
-      const onReply = (reply: contract.GetReply) => {
-        try {
-          resolve(this.#result(reply));
-        } catch (error) {
-          reject(error);
-        }
-      };
-      this.#start(contract.get, body, 'read', options, onReply, reject);
+      this.#start(this.#gets, body, options, resolve, reject);
     });
   }
 
   /** Writes the value over what `context` covers. Without a context it becomes a sibling of whatever is there. */
-  put(key: string, value: T, options: WriteOptions = {}): Promise<PutResult> {
+  put(key: string, value: T, options: WriteOptions = noOptions): Promise<PutResult> {
     return new Promise((resolve, reject) => {
       const codec = this.#codec;
       const session = this.#session;
@@ -76,12 +83,12 @@ export class Bucket<T> {
         seq: session.nextSeq(),
       };
       setWriteOptions(body, options);
-      this.#start(contract.put, body, 'write', options, resolve, reject);
+      this.#start(puts, body, options, resolve, reject);
     });
   }
 
   /** Deletes what `context` covers; a concurrent write survives. Without a context: what a read of R returns. */
-  delete(key: string, options: DeleteOptions = {}): Promise<PutResult> {
+  delete(key: string, options: DeleteOptions = noOptions): Promise<PutResult> {
     return new Promise((resolve, reject) => {
       const session = this.#session;
       const body: contract.DeleteRequest = {
@@ -92,7 +99,7 @@ export class Bucket<T> {
       };
       setWriteOptions(body, options);
       if (options.r !== undefined) body.r = options.r;
-      this.#start(contract.remove, body, 'write', options, resolve, reject);
+      this.#start(deletes, body, options, resolve, reject);
     });
   }
 
@@ -120,28 +127,19 @@ export class Bucket<T> {
     return new Read(values, context, this.#resolve);
   }
 
-  #start<Q extends Routed, R extends Answer>(
-    verb: Contract<Q, R>,
+  #start<Q extends Routed, R extends Answer, Result>(
+    kind: Kind<Q, R, Result>,
     body: Q,
-    kind: 'read' | 'write',
     { timeoutMs, signal, sloppy }: RequestOptions,
-    resolve: (reply: R) => void,
-    reject: (error: Error) => void,
+    resolve: (result: Result) => void,
+    reject: (error: unknown) => void,
   ): void {
     const { router } = this.#session;
-    const { settings } = router;
     if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs < 2 ** 31))
       throw new InvalidArgumentError(`timeoutMs is a number of milliseconds above 0, not ${timeoutMs}`);
     if (sloppy !== undefined) body.sloppy = sloppy;
-    const spec = {
-      contract: verb,
-      body,
-      timeoutMs: timeoutMs ?? settings.timeoutMs,
-      signal,
-      kind,
-      retryIndeterminate: settings.retryIndeterminate,
-    };
-    new Operation<Q, R>(router, spec, resolve, reject).start();
+    const request = { kind, body, timeoutMs: timeoutMs ?? router.settings.timeoutMs, signal };
+    new Operation(router, request, resolve, reject).start();
   }
 }
 

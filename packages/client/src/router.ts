@@ -1,11 +1,11 @@
 import { type Bus, type Clock, DeadlineWheel, type Random, type Subscription } from '@ringfort/bus';
 import { nodeDown, nodeUp, type PeerStatus, ringChanged } from '@ringfort/membership/contract';
-import { partitionOf, type Ring, type RingVersion } from '@ringfort/ring';
+import type { Ring, RingVersion } from '@ringfort/ring';
 import { type Actor, createActor } from 'xstate';
 import { type ClientMode, clientMachine } from './client-machine.ts';
 import { Health } from './health.ts';
 import type { Settings } from './options.ts';
-import { type Peer, pickNode } from './peers.ts';
+import { type Peer, pickPeer, RingPeers } from './peers.ts';
 import { ViewKeeper } from './view-keeper.ts';
 
 export interface RouterOptions {
@@ -30,7 +30,7 @@ export interface ClusterView {
   readonly refreshFailure: string | undefined;
 }
 
-const none: readonly string[] = [];
+const none: readonly Peer[] = [];
 
 /** Where requests go. The machine holds the mode; everything a request asks here is a read. */
 export class Router {
@@ -42,9 +42,11 @@ export class Router {
   readonly #health: Health;
   readonly #machine: Actor<typeof clientMachine>;
   readonly #subscriptions: Subscription[];
-  readonly #peers = new Map<string, Peer>();
+  /** Any node, by verb, for as long as no ring is known. */
+  readonly #anyNode = new Map<string, Peer>();
   readonly #waiting = new Set<Waiting>();
   #mode: ClientMode = 'connecting';
+  #peers: RingPeers | undefined;
 
   constructor(options: RouterOptions) {
     const { bus, clock, settings } = options;
@@ -83,16 +85,13 @@ export class Router {
   }
 
   /** The nodes of the key in the order in which they are asked; empty while no ring is known. */
-  nodesOf(bucket: string, key: string): readonly string[] {
-    const { ring } = this.#views;
-    return ring === undefined ? none : ring.preferenceList(partitionOf(bucket, key, ring.partitions));
+  nodesOf(bucket: string, key: string): readonly Peer[] {
+    return this.#peers === undefined ? none : this.#peers.of(bucket, key);
   }
 
   /** Where the request goes next; undefined when every node was tried. Without a list: any node, as often as there are attempts. */
-  pick(list: readonly string[], verb: string, tried: readonly string[]): Peer | undefined {
-    if (list.length === 0) return this.#peer(verb, `kv.${verb}`);
-    const node = pickNode(list, this.#health.isSuspect, tried);
-    return node === undefined ? undefined : this.#peer(node, `node.${node}.coordinator`);
+  pick(list: readonly Peer[], verb: string, tried: readonly Peer[]): Peer | undefined {
+    return list.length === 0 ? this.#anyNodeFor(verb) : pickPeer(list, this.#health.isSuspect, tried);
   }
 
   /** A request to the peer failed on its way, or was slow. */
@@ -123,11 +122,11 @@ export class Router {
     this.wheel.clear();
   }
 
-  #peer(id: string, address: string): Peer {
-    let peer = this.#peers.get(address);
+  #anyNodeFor(verb: string): Peer {
+    let peer = this.#anyNode.get(verb);
     if (peer === undefined) {
-      peer = { id, address };
-      this.#peers.set(address, peer);
+      peer = { id: verb, address: `kv.${verb}` };
+      this.#anyNode.set(verb, peer);
     }
     return peer;
   }
@@ -177,8 +176,7 @@ export class Router {
   #onView(ring: Ring | undefined, peers: readonly PeerStatus[]): void {
     if (ring === undefined) return;
     this.#health.forget((node) => ring.node(node) !== undefined);
-    for (const [address, { id }] of this.#peers)
-      if (!address.startsWith('kv.') && ring.node(id) === undefined) this.#peers.delete(address);
+    if (this.#peers?.ring !== ring) this.#peers = new RingPeers(ring);
     for (const { id, status } of peers) if (status === 'down' && ring.node(id) !== undefined) this.#health.suspect(id);
     if (this.#mode === 'viewless') this.#machine.send({ type: 'ring.learnt' });
   }

@@ -2,7 +2,7 @@ import { DeadlineExceededError, DisconnectedError, NoRespondersError, PeerLostEr
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { judgeFailure } from '../src/errors.ts';
-import { pickNode, probeDelayMs } from '../src/peers.ts';
+import { pickPeer, probeDelayMs } from '../src/peers.ts';
 
 const address = 'node.n1.coordinator';
 
@@ -30,12 +30,13 @@ describe('what a failed attempt means for a write', () => {
 
 describe('the choice of a node', () => {
   it('is the first healthy untried one, else the first untried, else none', () => {
-    const nodes = ['a', 'b', 'c', 'd'];
+    const peers = ['a', 'b', 'c', 'd'].map((id) => ({ id, address: `node.${id}.coordinator` }));
     fc.assert(
-      fc.property(fc.subarray(nodes), fc.subarray(nodes), (suspects, tried) => {
-        const untried = nodes.filter((node) => !tried.includes(node));
-        const healthy = untried.filter((node) => !suspects.includes(node));
-        expect(pickNode(nodes, (node) => suspects.includes(node), tried)).toBe(healthy[0] ?? untried[0]);
+      fc.property(fc.subarray(peers), fc.subarray(peers), (suspects, tried) => {
+        const untried = peers.filter((peer) => !tried.includes(peer));
+        const healthy = untried.filter((peer) => !suspects.includes(peer));
+        const isSuspect = (id: string) => suspects.some((peer) => peer.id === id);
+        expect(pickPeer(peers, isSuspect, tried)).toBe(healthy[0] ?? untried[0]);
       }),
     );
   });
