@@ -1,12 +1,14 @@
 import { hash } from 'node:crypto';
 import type { MembershipRecord, RingVersion } from './contract.ts';
+import { md5Top16 } from './md5-core.ts';
 
 /**
  * The partition of a key: the top log2(`partitions`) bits of the 128-bit MD5 of `bucket NUL key` (UTF-8), as in section 4.3 of the Dynamo
  * paper. `partitions` is a power of two up to 65,536.
  */
 export function partitionOf(bucket: string, key: string, partitions: number): number {
-  const top16 = Number.parseInt(hash('md5', `${bucket}\0${key}`).slice(0, 4), 16);
+  const short = md5Top16(bucket, key);
+  const top16 = short >= 0 ? short : Number.parseInt(hash('md5', `${bucket}\0${key}`).slice(0, 4), 16);
   return top16 >>> (Math.clz32(partitions) - 15);
 }
 

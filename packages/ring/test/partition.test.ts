@@ -5,10 +5,13 @@ import { partitionOf } from '../src/index.ts';
 
 describe('the partition of a key', () => {
   it('is the top bits of the MD5 of bucket, NUL, key', () => {
+    const ascii = fc.string({ unit: fc.integer({ min: 0, max: 0x7f }).map((code) => String.fromCharCode(code)) });
+    // Lengths around the 55 bytes of one block of the hash, and far beyond.
+    const long = fc.integer({ min: 40, max: 140 }).map((length) => 'k'.repeat(length));
     fc.assert(
       fc.property(
-        fc.string(),
-        fc.string({ unit: 'grapheme' }),
+        fc.oneof(fc.string(), ascii),
+        fc.oneof(ascii, long, fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' })),
         fc.integer({ min: 3, max: 16 }),
         (bucket, key, bits) => {
           const digest = createHash('md5').update(`${bucket}\0${key}`, 'utf8').digest('hex');
