@@ -1,60 +1,122 @@
+import { crc32 } from 'node:zlib';
 import { UnencodableError } from './errors.ts';
 
 /**
  * The few shapes that both encodings are laid out from: varints (7 bits per byte, least first, at most 2^53 - 1) and short texts
- * (varint length, UTF-8). Writers measure first and then write into memory of exactly that size.
+ * (varint length, UTF-8).
  */
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The native count costs more than a look at the few characters of an actor or a content type. */
-function utf8Size(text: string): number {
-  if (text.length > 64) return Buffer.byteLength(text, 'utf8');
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0x80) return Buffer.byteLength(text, 'utf8');
-  return text.length;
-}
+/** The most bytes that a varint takes. */
+export const maxVarintBytes = 8;
 
-/** Bytes that the number takes. Throws {@link UnencodableError}. */
-export function varintSize(value: number, field: string): number {
-  if (value >= 0 && value < 0x80 && Number.isInteger(value)) return 1;
-  if (!Number.isSafeInteger(value) || value < 0) throw new UnencodableError(field, value);
-  let size = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++;
-  return size;
-}
+/** The most bytes that a text takes, its length included. */
+export const maxTextBytes = (text: string): number => maxVarintBytes + 3 * text.length;
 
-export function writeVarint(out: Buffer, at: number, value: number): number {
-  let [rest, position] = [value, at];
-  while (rest >= 0x80) {
-    out[position++] = (rest % 0x80) | 0x80;
-    rest = Math.floor(rest / 0x80);
+/** A larger one is not kept for the next encoding. */
+const maxKeptBytes = 1 << 20;
+let scratch: Buffer = Buffer.allocUnsafeSlow(16_384);
+
+/**
+ * Writes into memory that is used again and again, which is quicker than measuring first; {@link Writer.take} copies out what was written.
+ * One at a time: whoever makes the next one gives this one up.
+ */
+export class Writer {
+  readonly #bytes: Buffer;
+  at = 0;
+
+  /** @param capacity what is written takes at most so many bytes */
+  constructor(capacity: number) {
+    if (capacity <= scratch.length) this.#bytes = scratch;
+    else {
+      this.#bytes = Buffer.allocUnsafeSlow(Math.max(capacity, 2 * scratch.length));
+      if (capacity <= maxKeptBytes) scratch = this.#bytes;
+    }
   }
-  out[position++] = rest;
-  return position;
+
+  byte(value: number): void {
+    this.#bytes[this.at++] = value;
+  }
+
+  /** Throws {@link UnencodableError}, which names the field. */
+  varint(value: number, field: string): void {
+    if ((value & 0x7f) === value) {
+      this.#bytes[this.at++] = value;
+      return;
+    }
+    if (!Number.isSafeInteger(value) || value < 0) throw new UnencodableError(field, value);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#bytes[this.at++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#bytes[this.at++] = rest;
+  }
+
+  text(text: string): void {
+    const bytes = this.#bytes;
+    const { length } = text;
+    if (length < 0x80) {
+      const start = this.at + 1;
+      let i = 0;
+      for (; i < length; i++) {
+        const code = text.charCodeAt(i);
+        if (code >= 0x80) break;
+        bytes[start + i] = code;
+      }
+      if (i === length) {
+        bytes[this.at] = length;
+        this.at = start + length;
+        return;
+      }
+    }
+    this.varint(Buffer.byteLength(text, 'utf8'), 'the length of a text');
+    this.at += bytes.write(text, this.at, 'utf8');
+  }
+
+  set(bytes: Uint8Array): void {
+    this.#bytes.set(bytes, this.at);
+    this.at += bytes.length;
+  }
+
+  /** Puts the length of what was written from `start` on before it. */
+  lengthAt(start: number): void {
+    const end = this.at;
+    this.varint(end - start, 'a length');
+    const size = this.at - end;
+    this.#bytes.copyWithin(start + size, start, end);
+    this.at = start;
+    this.varint(end - start, 'a length');
+    this.at = end + size;
+  }
+
+  /** CRC-32 of what was written so far, least byte first. */
+  checksum(): void {
+    this.at = this.#bytes.writeUInt32LE(crc32(this.#bytes.subarray(0, this.at)), this.at);
+  }
+
+  /** What was written, in memory of its own. */
+  take(): Uint8Array {
+    const out = Buffer.allocUnsafe(this.at);
+    out.set(this.#bytes.subarray(0, this.at));
+    return out;
+  }
 }
 
-export function textSize(text: string): number {
-  const size = utf8Size(text);
-  return varintSize(size, 'the length of a text') + size;
-}
-
-export function writeText(out: Buffer, at: number, text: string): number {
-  const size = utf8Size(text);
-  const start = writeVarint(out, at, size);
-  if (size !== text.length || size > 64) out.write(text, start, 'utf8');
-  else for (let i = 0; i < size; i++) out[start + i] = text.charCodeAt(i);
-  return start + size;
-}
+/** Texts that were read lately, by a hash of their bytes: actors and content types come back all the time, and making a string costs more. */
+const knownTexts: (string | undefined)[] = new Array(1024).fill(undefined);
+const maxKnownText = 64;
 
 /** Reads what the writers wrote; every step is checked against the end and fails through `fail`, which throws. */
 export class Reader {
-  readonly #bytes: Buffer;
+  readonly #bytes: Uint8Array;
   readonly #fail: (reason: string) => never;
   readonly end: number;
   at: number;
 
   constructor(bytes: Uint8Array, start: number, end: number, fail: (reason: string) => never) {
-    this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#bytes = bytes;
     this.#fail = fail;
     this.at = start;
     this.end = end;
@@ -90,14 +152,20 @@ export class Reader {
 
   text(): string {
     const start = this.#skip(this.varint());
-    const { at } = this;
-    if (at - start > 32) return this.#utf8(start, at);
-    let text = '';
-    for (let i = start; i < at; i++) {
-      const code = this.#bytes[i]!;
-      if (code >= 0x80) return this.#utf8(start, at);
-      text += String.fromCharCode(code);
+    const end = this.at;
+    const bytes = this.#bytes;
+    if (end - start > maxKnownText) return this.#utf8(start, end);
+    let hash = end - start;
+    for (let i = start; i < end; i++) {
+      const code = bytes[i]!;
+      if (code >= 0x80) return this.#utf8(start, end);
+      hash = (Math.imul(hash, 31) + code) | 0;
     }
+    const slot = (hash ^ (hash >>> 10)) & (knownTexts.length - 1);
+    const known = knownTexts[slot];
+    if (known !== undefined && isAt(bytes, start, end, known)) return known;
+    const text = this.#utf8(start, end);
+    knownTexts[slot] = text;
     return text;
   }
 
@@ -121,4 +189,11 @@ export class Reader {
     this.at = start + length;
     return start;
   }
+}
+
+/** Whether the bytes from `start` to `end` are those of an ASCII text. */
+function isAt(bytes: Uint8Array, start: number, end: number, text: string): boolean {
+  if (text.length !== end - start) return false;
+  for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text.charCodeAt(i)) return false;
+  return true;
 }

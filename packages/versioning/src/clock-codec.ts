@@ -1,4 +1,4 @@
-import { type Reader, textSize, varintSize, writeText, writeVarint } from './bytes-core.ts';
+import { maxTextBytes, maxVarintBytes, type Reader, type Writer } from './bytes-core.ts';
 import type { ActorId, Context } from './types.ts';
 
 /**
@@ -6,46 +6,47 @@ import type { ActorId, Context } from './types.ts';
  * its vector entry, the number of its detached counters, and those, each as the difference to the one before.
  */
 
-/** Every actor that the context names, sorted. */
+/** Every actor that the context names, sorted. Most are in order already, since decoding and counting up keep it. */
 export function actorsOf(context: Context): ActorId[] {
-  const actors = [...context.vector.keys()];
-  for (const actor of context.cloud.keys()) if (!context.vector.has(actor)) actors.push(actor);
-  return actors.length > 1 ? actors.sort() : actors;
+  const actors: ActorId[] = [];
+  let sorted = true;
+  for (const actor of context.vector.keys()) {
+    if (actors.length > 0 && actor < actors[actors.length - 1]!) sorted = false;
+    actors.push(actor);
+  }
+  if (context.cloud.size > 0)
+    for (const actor of context.cloud.keys())
+      if (!context.vector.has(actor)) {
+        sorted = false;
+        actors.push(actor);
+      }
+  return sorted ? actors : actors.sort();
 }
 
 const none: readonly number[] = [];
 
-export function clockSize(context: Context, actors: readonly ActorId[]): number {
-  let size = varintSize(actors.length, 'the number of actors');
-  for (const actor of actors) {
-    const reached = context.vector.get(actor) ?? 0;
-    const detached = context.cloud.get(actor) ?? none;
-    size +=
-      textSize(actor) + varintSize(reached, 'a counter') + varintSize(detached.length, 'the number of detached dots');
-    let before = reached;
-    for (const counter of detached) {
-      size += varintSize(counter - before, 'a counter');
-      before = counter;
-    }
-  }
+/** The most bytes that the clock takes. */
+export function maxClockBytes(context: Context, actors: readonly ActorId[]): number {
+  let size = maxVarintBytes;
+  for (const actor of actors) size += maxTextBytes(actor) + 2 * maxVarintBytes;
+  if (context.cloud.size > 0) for (const counters of context.cloud.values()) size += counters.length * maxVarintBytes;
   return size;
 }
 
-export function writeClock(out: Buffer, at: number, context: Context, actors: readonly ActorId[]): number {
-  let position = writeVarint(out, at, actors.length);
+export function writeClock(out: Writer, context: Context, actors: readonly ActorId[]): void {
+  out.varint(actors.length, 'the number of actors');
   for (const actor of actors) {
     const reached = context.vector.get(actor) ?? 0;
-    const detached = context.cloud.get(actor) ?? none;
-    position = writeText(out, position, actor);
-    position = writeVarint(out, position, reached);
-    position = writeVarint(out, position, detached.length);
+    const detached = context.cloud.size === 0 ? none : (context.cloud.get(actor) ?? none);
+    out.text(actor);
+    out.varint(reached, 'a counter');
+    out.varint(detached.length, 'the number of detached dots');
     let before = reached;
     for (const counter of detached) {
-      position = writeVarint(out, position, counter - before);
+      out.varint(counter - before, 'a counter');
       before = counter;
     }
   }
-  return position;
 }
 
 /** Reads a clock, and accepts none that is not compact and sorted: equal knowledge has one encoding. */

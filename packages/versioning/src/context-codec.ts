@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { Reader, varintSize, writeVarint } from './bytes-core.ts';
-import { actorsOf, clockSize, readClock, writeClock } from './clock-codec.ts';
+import { maxVarintBytes, Reader, Writer } from './bytes-core.ts';
+import { actorsOf, maxClockBytes, readClock, writeClock } from './clock-codec.ts';
 import { withStamp } from './context-core.ts';
 import { InvalidContextError } from './errors.ts';
 import type { Context } from './types.ts';
@@ -19,18 +19,18 @@ const maxContextBytes = 65_536;
 export function encodeContext(context: Context): Uint8Array {
   const { stamp } = context;
   const actors = actorsOf(context);
-  const stampSize =
-    stamp === undefined ? 0 : varintSize(stamp.wallMs, 'stamp.wallMs') + varintSize(stamp.logical, 'stamp.logical');
-  const bodySize = 1 + stampSize + clockSize(context, actors);
-  const size = 1 + varintSize(bodySize, 'the length of a context') + bodySize + checksumBytes;
-  const out = Buffer.allocUnsafe(size);
-  out[0] = version;
-  let at = writeVarint(out, 1, bodySize);
-  out[at++] = stamp === undefined ? 0 : stamped;
-  if (stamp !== undefined) at = writeVarint(out, writeVarint(out, at, stamp.wallMs), stamp.logical);
-  at = writeClock(out, at, context, actors);
-  out.writeUInt32LE(crc32(out.subarray(0, at)), at);
-  return out;
+  const out = new Writer(1 + 4 * maxVarintBytes + maxClockBytes(context, actors) + checksumBytes);
+  out.byte(version);
+  const bodyAt = out.at;
+  out.byte(stamp === undefined ? 0 : stamped);
+  if (stamp !== undefined) {
+    out.varint(stamp.wallMs, 'stamp.wallMs');
+    out.varint(stamp.logical, 'stamp.logical');
+  }
+  writeClock(out, context, actors);
+  out.lengthAt(bodyAt);
+  out.checksum();
+  return out.take();
 }
 
 const fail = (reason: string): never => {
@@ -47,7 +47,7 @@ export function decodeContext(bytes: Uint8Array): Context {
   const reader = new Reader(bytes, 1, end, fail);
   const length = reader.varint();
   if (length !== end - reader.at) fail(`it should have ${length} bytes and a checksum, and has ${end - reader.at}`);
-  const checksum = new DataView(bytes.buffer, bytes.byteOffset + end, checksumBytes).getUint32(0, true);
+  const checksum = (bytes[end]! | (bytes[end + 1]! << 8) | (bytes[end + 2]! << 16) | (bytes[end + 3]! << 24)) >>> 0;
   if (crc32(bytes.subarray(0, end)) !== checksum) fail('its checksum does not match');
   const flags = reader.byte();
   if (flags > stamped) fail('it has unknown flags');

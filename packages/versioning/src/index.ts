@@ -45,6 +45,7 @@ export {
   siblingCount,
   updateObject,
 } from './object-core.ts';
+export { replaces, vectorEntryOf } from './object-peek.ts';
 export type { Alarm, DotGrant, DotRequest } from './run-core.ts';
 export type { ActorId, Context, Dot, HlcStamp, Payload, Sibling, VersionedObject } from './types.ts';
 export { createVersioner, type Versioner, type VersionerOptions } from './versioner.ts';

@@ -1,5 +1,5 @@
-import { Reader, textSize, varintSize, writeText, writeVarint } from './bytes-core.ts';
-import { actorsOf, clockSize, readClock, writeClock } from './clock-codec.ts';
+import { maxTextBytes, maxVarintBytes, Reader, Writer } from './bytes-core.ts';
+import { actorsOf, maxClockBytes, readClock, writeClock } from './clock-codec.ts';
 import { covers } from './context-core.ts';
 import { CorruptObjectError, UnencodableError } from './errors.ts';
 import type { ActorId, Sibling, VersionedObject } from './types.ts';
@@ -21,41 +21,39 @@ const stamped = 4;
 export function encodeObject(object: VersionedObject): Uint8Array {
   const { clock, siblings } = object;
   const actors = actorsOf(clock);
-  let size = 1 + clockSize(clock, actors) + varintSize(siblings.length, 'the number of siblings');
-  for (const sibling of siblings) size += siblingSize(sibling, object, actors);
-  const out = Buffer.allocUnsafe(size);
-  out[0] = version;
-  let at = writeVarint(out, writeClock(out, 1, clock, actors), siblings.length);
-  for (const sibling of siblings) at = writeSibling(out, at, sibling, actors);
-  return out;
+  let capacity = 1 + maxClockBytes(clock, actors) + maxVarintBytes;
+  for (const { contentType, value } of siblings)
+    capacity += 8 * maxVarintBytes + maxTextBytes(contentType) + (value?.length ?? 0);
+  const out = new Writer(capacity);
+  out.byte(version);
+  writeClock(out, clock, actors);
+  out.varint(siblings.length, 'the number of siblings');
+  for (const sibling of siblings) {
+    if (!covers(clock, sibling.dot))
+      throw new UnencodableError('a sibling that its clock does not cover', sibling.dot.actor);
+    writeSibling(out, sibling, actors);
+  }
+  return out.take();
 }
 
-function siblingSize(sibling: Sibling, object: VersionedObject, actors: readonly ActorId[]): number {
+function writeSibling(out: Writer, sibling: Sibling, actors: readonly ActorId[]): void {
   const { dot, value, contentType, expiresAtMs, stamp } = sibling;
-  if (!covers(object.clock, dot)) throw new UnencodableError('a sibling that its clock does not cover', dot.actor);
-  let size = varintSize(actors.indexOf(dot.actor), 'an actor') + varintSize(dot.counter, 'a counter') + 1;
-  if (expiresAtMs !== undefined) size += varintSize(expiresAtMs, 'expiresAtMs');
-  if (stamp !== undefined)
-    size += varintSize(stamp.wallMs, 'stamp.wallMs') + varintSize(stamp.logical, 'stamp.logical');
-  size += textSize(contentType);
-  return value === undefined ? size : size + varintSize(value.length, 'the length of a value') + value.length;
-}
-
-function writeSibling(out: Buffer, start: number, sibling: Sibling, actors: readonly ActorId[]): number {
-  const { dot, value, contentType, expiresAtMs, stamp } = sibling;
-  let at = writeVarint(out, start, actors.indexOf(dot.actor));
-  at = writeVarint(out, at, dot.counter);
-  out[at++] =
+  out.varint(actors.indexOf(dot.actor), 'an actor');
+  out.varint(dot.counter, 'a counter');
+  out.byte(
     (value === undefined ? tombstone : 0) |
-    (expiresAtMs === undefined ? 0 : expires) |
-    (stamp === undefined ? 0 : stamped);
-  if (expiresAtMs !== undefined) at = writeVarint(out, at, expiresAtMs);
-  if (stamp !== undefined) at = writeVarint(out, writeVarint(out, at, stamp.wallMs), stamp.logical);
-  at = writeText(out, at, contentType);
-  if (value === undefined) return at;
-  at = writeVarint(out, at, value.length);
-  out.set(value, at);
-  return at + value.length;
+      (expiresAtMs === undefined ? 0 : expires) |
+      (stamp === undefined ? 0 : stamped),
+  );
+  if (expiresAtMs !== undefined) out.varint(expiresAtMs, 'expiresAtMs');
+  if (stamp !== undefined) {
+    out.varint(stamp.wallMs, 'stamp.wallMs');
+    out.varint(stamp.logical, 'stamp.logical');
+  }
+  out.text(contentType);
+  if (value === undefined) return;
+  out.varint(value.length, 'the length of a value');
+  out.set(value);
 }
 
 const fail = (reason: string): never => {
