@@ -4,9 +4,9 @@ import { spares } from './placement-core.ts';
 import { isHopeless, isMet, isSettled } from './quorum-core.ts';
 
 /**
- * The story of a get (paper sections 4.5 and 4.7): all N are asked, R answers make the reply, the late ones are still awaited, and then stale
- * replicas are repaired. One root actor tells many such stories one after the other: a fresh one
- * for each costs half as much again (see bench/machine.bench.mjs).
+ * The story of a get (paper sections 4.5 and 4.7): as many replicas are asked as the quorum takes, others when one of them fails or is silent; R answers
+ * make the reply, late ones are still awaited, and then stale replicas are repaired, those that were not asked included. One root actor
+ * tells many such stories one after the other.
  */
 export const getMachine = setup({
   types: {
@@ -23,7 +23,7 @@ export const getMachine = setup({
   actions: {
     take: assign(({ event }) => (event.type === 'get.start' ? { task: event.task } : {})),
     askReplicas: () => {},
-    askStandIns: () => {},
+    askOthers: () => {},
     answer: () => {},
     failUnavailable: () => {},
     failDeadline: () => {},
@@ -52,9 +52,9 @@ export const getMachine = setup({
         ],
         'replica.failed': [
           { guard: 'quorumHopeless', target: 'awaitingLateAnswers', actions: 'failUnavailable' },
-          { actions: 'askStandIns' },
+          { actions: 'askOthers' },
         ],
-        'hedge.due': { actions: 'askStandIns' },
+        'hedge.due': { actions: 'askOthers' },
         'deadline.passed': { target: 'idle', actions: ['failDeadline', 'release'] },
       },
     },

@@ -1,20 +1,21 @@
 import type { BusFailure } from '@ringfort/bus';
-import { digestOf, type RecordId, type ReplicaReadReply, replicaRead, replicaWrite } from '@ringfort/storage';
-import { decodeObject, encodeObject, mergeObjects, type VersionedObject } from '@ringfort/versioning';
+import { type RecordId, type ReplicaReadReply, replicaRead } from '@ringfort/storage';
+import { decodeObject, mergeObjects, type VersionedObject } from '@ringfort/versioning';
 import { codeOf, type Effects, heard, isUnreachable, storageAddress } from './effects.ts';
 import { QuorumUnavailableError, RequestDeadlineError } from './errors.ts';
 import { flatLogic } from './flat-logic.ts';
 import { getMachine } from './get-machine.ts';
 import type { GetEvent, GetTask } from './get-task.ts';
-import { addStandIn, type Placement, planPlaces } from './placement-core.ts';
+import { holdBack, nextInLine, type Placement, planPlaces } from './placement-core.ts';
 import { answered, failed, newTally, sent } from './quorum-core.ts';
+import { createReadRepair } from './read-repair.ts';
 import { RequestPool } from './request-pool.ts';
+import { replicasOf } from './validate.ts';
 import { type WatchEvents, watch } from './watch.ts';
 
 const ANSWERED: GetEvent = { type: 'replica.answered' };
 const FAILED: GetEvent = { type: 'replica.failed' };
 const TIME_IS_UP: WatchEvents<GetEvent> = { hedge: { type: 'hedge.due' }, deadline: { type: 'deadline.passed' } };
-const MAX_REPAIRS = 256;
 
 export interface GetArguments {
   readonly id: RecordId;
@@ -32,8 +33,6 @@ export type GetRunner = (args: GetArguments, done: GetDone) => void;
 
 /** The effects of the get machine: asks replicas, folds their answers, repairs. */
 export function createGetRunner(fx: Effects): GetRunner {
-  let repairs = 0;
-
   const askReplicas = (task: GetTask) => {
     for (const place of task.plan.places) if (place.node !== fx.self) ask(task, place);
     watch(fx, task, TIME_IS_UP);
@@ -69,9 +68,9 @@ export function createGetRunner(fx: Effects): GetRunner {
       if (reply.digest !== undefined && reply.digest !== task.have) fold(task, decodeObject(reply.object!));
       record(task, place, reply.digest);
     } catch (failure) {
-      failed(task.tally, place, codeOf(failure));
-      // Nobody stands in for a replica that answered with an error: "not found" elsewhere must not hide what it may hold.
-      place.covered = !isUnreachable(codeOf(failure));
+      const code = codeOf(failure);
+      failed(task.tally, place, code);
+      place.refused = !isUnreachable(code);
       task.teller.send(FAILED);
       return;
     }
@@ -87,40 +86,13 @@ export function createGetRunner(fx: Effects): GetRunner {
       record(task, place, found?.digest);
     } catch (error) {
       failed(task.tally, place, codeOf(error));
-      place.covered = true;
+      place.refused = true;
       fx.onFault(error as Error, 'local read');
     }
   };
 
-  const askStandIns = (task: GetTask) => {
-    if (!task.plan.sloppy) return;
-    for (const place of [...task.plan.places]) {
-      if (place.covered || (place.state !== 'failed' && place.state !== 'silent')) continue;
-      place.covered = true;
-      const standIn = addStandIn(task.plan, place.standsInFor ?? place.node);
-      if (standIn !== undefined) ask(task, standIn);
-    }
-  };
-
-  const repairStale = (task: GetTask) => {
-    const { merged, copies } = task;
-    if (merged === undefined || copies.every((copy) => copy.digest === copies[0]!.digest)) return;
-    const bytes = encodeObject(merged);
-    const digest = digestOf(bytes);
-    for (const copy of copies) {
-      if (copy.digest === digest || copy.standIn || repairs >= MAX_REPAIRS) continue;
-      repairs += 1;
-      fx.counters.readRepairs += 1;
-      const ended = (error: Error | undefined) => {
-        repairs -= 1;
-        if (error !== undefined) fx.onFault(error, 'read repair');
-      };
-      if (copy.node === fx.self) fx.store.write(task.id, bytes).then(() => ended(undefined), ended);
-      else {
-        const options = { timeoutMs: fx.limits.defaultTimeoutMs };
-        fx.bus.call(storageAddress(copy.node), replicaWrite, { ...task.id, object: bytes }, options, ended);
-      }
-    }
+  const askOthers = (task: GetTask) => {
+    for (const place of nextInLine(task.plan)) ask(task, place);
   };
 
   const pool = new RequestPool<GetEvent>(
@@ -128,11 +100,11 @@ export function createGetRunner(fx: Effects): GetRunner {
       getMachine.provide({
         actions: {
           askReplicas: ({ context }) => askReplicas(context.task!),
-          askStandIns: ({ context }) => askStandIns(context.task!),
+          askOthers: ({ context }) => askOthers(context.task!),
           answer: ({ context }) => finish(context.task!, undefined),
           failUnavailable: ({ context }) => finish(context.task!, unavailable(context.task!, fx.clock.monotonicMs())),
           failDeadline: ({ context }) => finish(context.task!, new RequestDeadlineError(context.task!.timeoutMs)),
-          repairStale: ({ context }) => repairStale(context.task!),
+          repairStale: ({ context }) => repair(context.task!),
           release: ({ context }) => release(context.task!),
         },
       }),
@@ -149,7 +121,17 @@ export function createGetRunner(fx: Effects): GetRunner {
     pool.release(teller);
   };
 
-  return (args, done) => {
+  /** A replica was found stale outside of a read: all N are read anew, for the sake of the repair alone. */
+  const readAll = (id: RecordId, ended: () => void) => {
+    const { ring } = fx.membership;
+    const n = replicasOf(ring, ring.bucket(id.bucket));
+    const list = ring.preferenceList(id.partition);
+    const timeoutMs = fx.limits.defaultTimeoutMs;
+    run({ id, list, n, r: n, sloppy: true, standIn: false, timeoutMs }, ended);
+  };
+
+  const repair = createReadRepair(fx, readAll);
+  const run: GetRunner = (args, done) => {
     const plan = planPlaces(args.list, args.n, args.sloppy, fx.isUp, args.r, args.standIn ? fx.self : undefined);
     const startMs = fx.clock.monotonicMs();
     const task: GetTask = {
@@ -170,8 +152,10 @@ export function createGetRunner(fx: Effects): GetRunner {
     fx.counters.stories += 1;
     const here = task.refused ? undefined : plan.places.find((place) => place.node === fx.self);
     if (here !== undefined) readHere(task, here);
+    holdBack(plan, fx.self, args.r - task.tally.answers);
     task.teller!.send({ type: 'get.start', task });
   };
+  return run;
 }
 
 function countable(places: readonly Placement[]): number {

@@ -9,6 +9,8 @@ export interface Placement {
   state: 'awaited' | 'silent' | 'answered' | 'failed';
   /** A stand-in has been asked in its place, or was looked for in vain. */
   covered: boolean;
+  /** It answered with an error: no stand-in takes its place, whose "not found" would hide what it may hold. */
+  refused: boolean;
 }
 
 /** The choice of places for one request, and where the search for further stand-ins goes on. Mutable: one per request. */
@@ -17,6 +19,8 @@ export interface PlacementPlan {
   readonly sloppy: boolean;
   readonly isUp: (node: string) => boolean;
   readonly places: Placement[];
+  /** Primaries that are up and need not be asked while all goes well. */
+  reserve: Placement[];
   /** Index into `list` of the next node that may stand in. */
   nextFallback: number;
   /** Primaries for which no stand-in was left. */
@@ -24,7 +28,7 @@ export interface PlacementPlan {
 }
 
 export function place(node: string, standsInFor: string | undefined, counts: boolean): Placement {
-  return { node, standsInFor, counts, state: 'awaited', covered: false };
+  return { node, standsInFor, counts, state: 'awaited', covered: false, refused: false };
 }
 
 /** The next healthy node of the preference list that is not yet a place. */
@@ -51,7 +55,7 @@ export function planPlaces(
   coordinator?: string,
 ): PlacementPlan {
   const count = Math.min(n, list.length);
-  const plan: PlacementPlan = { list, sloppy, isUp, places: [], nextFallback: count, uncovered: [] };
+  const plan: PlacementPlan = { list, sloppy, isUp, places: [], reserve: [], nextFallback: count, uncovered: [] };
   if (coordinator !== undefined) plan.places.push(place(coordinator, list[0], sloppy));
   for (let i = coordinator === undefined ? 0 : 1; i < count; i++) {
     const node = list[i]!;
@@ -67,6 +71,36 @@ export function planPlaces(
   return plan;
 }
 
+/**
+ * While all N primaries are up and `self` is one of them, leaves only `wanted` others to be asked and puts the rest in reserve. As soon as
+ * one is thought to be down everybody is asked.
+ */
+export function holdBack(plan: PlacementPlan, self: string, wanted: number): void {
+  const { places } = plan;
+  if (places.length !== plan.nextFallback || plan.uncovered.length > 0) return;
+  if (!places.every((p) => p.standsInFor === undefined) || !places.some((p) => p.node === self)) return;
+  let asked = 0;
+  for (let i = 0; i < places.length; i++) {
+    if (places[i]!.node === self || asked++ < wanted) continue;
+    plan.reserve.push(...places.splice(i--, 1));
+  }
+}
+
+/** At the first sign of trouble: the primaries in reserve, and a stand-in for each place that failed or is silent. */
+export function nextInLine(plan: PlacementPlan): Placement[] {
+  const next = plan.reserve;
+  plan.reserve = [];
+  plan.places.push(...next);
+  if (!plan.sloppy) return next;
+  for (const place of [...plan.places]) {
+    if (place.covered || place.refused || (place.state !== 'failed' && place.state !== 'silent')) continue;
+    place.covered = true;
+    const standIn = addStandIn(plan, place.standsInFor ?? place.node);
+    if (standIn !== undefined) next.push(standIn);
+  }
+  return next;
+}
+
 /** Adds a stand-in for the primary and returns it; with none left, the primary is noted as uncovered. */
 export function addStandIn(plan: PlacementPlan, primary: string): Placement | undefined {
   const node = nextStandIn(plan);
@@ -79,14 +113,16 @@ export function addStandIn(plan: PlacementPlan, primary: string): Placement | un
   return added;
 }
 
-/** How many stand-ins, whose answers count, may yet be asked in place of those that failed. */
+/** How many more, whose answers count, may yet be asked: primaries in reserve, and stand-ins for those that failed. */
 export function spares(plan: PlacementPlan): number {
-  if (!plan.sloppy) return 0;
-  const wanted = plan.places.reduce((count, p) => count + (p.state === 'failed' && !p.covered ? 1 : 0), 0);
+  const reserve = plan.reserve.length;
+  if (!plan.sloppy) return reserve;
+  let wanted = 0;
+  for (const p of plan.places) if (p.state === 'failed' && !p.covered && !p.refused) wanted += 1;
   let free = 0;
   for (let i = plan.nextFallback; i < plan.list.length && free < wanted; i++)
     if (isFree(plan, plan.list[i]!)) free += 1;
-  return free;
+  return reserve + free;
 }
 
 function isFree(plan: PlacementPlan, node: string): boolean {

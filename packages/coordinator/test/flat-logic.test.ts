@@ -28,7 +28,7 @@ const facts = [
 /** Runs a story and writes down all that can be seen: guards judged true, actions with their context, states. */
 function tell(machine: AnyStateMachine, flat: boolean, names: readonly string[], story: readonly Told[]): string[] {
   const log: string[] = [];
-  let verdicts: Readonly<Record<string, boolean>> = {};
+  let verdicts: { allSettled?: boolean; [guard: string]: boolean | undefined } = {};
   const guards = Object.fromEntries(guardNames.map((name) => [name, () => verdicts[name] === true]));
   const actions = Object.fromEntries(
     names.map((name) => [
@@ -36,7 +36,7 @@ function tell(machine: AnyStateMachine, flat: boolean, names: readonly string[],
       ({ context, event }: { context: { task: number }; event: { type: string } }) => {
         log.push(`${name} of ${context.task} at ${event.type}`);
         // What an action does may change what `always` then judges.
-        if (name === 'answer') verdicts = { ...verdicts, allSettled: !verdicts['allSettled'] };
+        if (name === 'answer') verdicts = { ...verdicts, allSettled: verdicts.allSettled !== true };
       },
     ]),
   );

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addStandIn, forwardCandidates, planPlaces, roleOf } from '../src/placement-core.ts';
+import {
+  addStandIn,
+  forwardCandidates,
+  holdBack,
+  nextInLine,
+  planPlaces,
+  roleOf,
+  spares,
+} from '../src/placement-core.ts';
 
 const list = ['n1', 'n2', 'n3', 'n4', 'n5'];
 const upSet = fc.subarray(list).map((up) => (node: string) => up.includes(node));
@@ -30,6 +38,37 @@ describe('where the copies of a request go', () => {
     expect(planPlaces(three, 3, true, onlySelf, 2).places.map((p) => p.node)).toEqual(['n1', 'n2', 'n3']);
     expect(planPlaces(three, 3, true, onlySelf, 1).places.map((p) => p.node)).toEqual(['n1']);
     expect(planPlaces(three, 3, false, onlySelf, 2).places.map((p) => p.node)).toEqual(['n1']);
+  });
+
+  it('asks only as many as a read wants while all is well, and everybody else at the first sign of trouble', () => {
+    const of = (nodes: readonly { node: string }[]) => nodes.map(({ node }) => node);
+    fc.assert(
+      fc.property(upSet, fc.integer({ min: 1, max: 5 }), fc.nat(4), fc.boolean(), (isUp, n, wanted, sloppy) => {
+        const all = of(planPlaces(list, n, sloppy, isUp).places);
+        const plan = planPlaces(list, n, sloppy, isUp);
+        holdBack(plan, 'n1', wanted);
+        const well = list.slice(0, n).every(isUp);
+        expect(of(plan.places)).toEqual(well ? list.slice(0, Math.min(n, wanted + 1)) : all);
+        expect([...of(plan.places), ...of(plan.reserve)]).toEqual(all);
+        expect(spares(plan)).toBeGreaterThanOrEqual(plan.reserve.length);
+        const failed = plan.places.find((p) => p.standsInFor === undefined && p.node !== 'n1');
+        if (failed !== undefined) failed.state = 'failed';
+        const next = nextInLine(plan);
+        expect(next.every((p) => plan.places.includes(p))).toBe(true);
+        expect(of(plan.places)).toEqual(expect.arrayContaining(all));
+        const standIns = list.slice(n).filter((node) => isUp(node) && !all.includes(node));
+        const covered = sloppy && failed !== undefined ? standIns.slice(0, 1) : [];
+        expect(of(plan.places).filter((node) => !all.includes(node))).toEqual(covered);
+        expect(plan.reserve).toEqual([]);
+      }),
+    );
+  });
+
+  it('lets nobody stand in for a replica that answered with an error', () => {
+    const plan = planPlaces(list, 3, true, () => true);
+    Object.assign(plan.places[1]!, { state: 'failed', refused: true });
+    expect(nextInLine(plan)).toEqual([]);
+    expect(spares(plan)).toBe(0);
   });
 
   it('never counts a stand-in towards a strict quorum', () => {

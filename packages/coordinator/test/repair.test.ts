@@ -28,6 +28,36 @@ describe('read repair', () => {
     expect(b!.coordinator.stats().readRepairs).toBe(1);
   });
 
+  it('asks R for each read, and the others once for many reads, a moment later', async () => {
+    const cluster = await testCluster({ nodes: 3 });
+    const [reader, second, third] = cluster.primariesOf('b', 'k0').list.map((name) => cluster.node(name));
+    const keys = Array.from({ length: 20 }, (_, i) => `k${i}`);
+    const ids = keys.map((key) => cluster.primariesOf('b', key).id);
+    for (const key of keys) await cluster.run(reader!.coordinator.put({ bucket: 'b', key, value: bytes(key) }));
+    await cluster.pass(100);
+    let frames = 0;
+    cluster.network.setLink(() => {
+      frames += 1;
+      return [0];
+    });
+    const readAll = async () => {
+      for (const key of [...keys, ...keys])
+        expect(texts(await cluster.run(reader!.coordinator.get({ bucket: 'b', key, r: 1 })))).toEqual([key]);
+    };
+    await readAll();
+    await cluster.pass(200);
+    expect(frames).toBeGreaterThan(0);
+    expect(frames).toBeLessThan(keys.length);
+    for (const node of [second!, third!]) await cluster.restartEmpty(node.id);
+    await readAll();
+    await cluster.pass(200);
+    for (const id of ids) {
+      const digests = [reader, second, third].map((node) => cluster.node(node!.id).store.read(id)?.digest);
+      expect(new Set(digests).size).toBe(1);
+    }
+    expect(reader!.coordinator.stats().readRepairs).toBe(2 * keys.length);
+  });
+
   it('unites divergent copies: concurrent writes on both sides of a cut become siblings everywhere', async () => {
     const cluster = await testCluster({ nodes: 4 });
     const { id, list } = cluster.primariesOf('b', 'k');

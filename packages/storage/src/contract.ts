@@ -42,6 +42,17 @@ export const replicaWriteReplySchema = z.object({
 export type ReplicaWriteRequest = z.infer<typeof replicaWriteRequestSchema>;
 export type ReplicaWriteReply = z.infer<typeof replicaWriteReplySchema>;
 
+export const replicaVerifyRequestSchema = z.object({
+  /** Records that a read found elsewhere; `digest` absent: nothing is there. */
+  items: z.array(z.object({ ...id, digest: digestSchema.optional() })).max(256),
+});
+export const replicaVerifyReplySchema = z.object({
+  /** Indices of the items whose primary record is another one here, or cannot be read. */
+  stale: z.array(z.int().min(0).max(255)).max(256),
+});
+export type ReplicaVerifyRequest = z.infer<typeof replicaVerifyRequestSchema>;
+export type ReplicaVerifyReply = z.infer<typeof replicaVerifyReplySchema>;
+
 export const replicaKeysRequestSchema = z.object({
   partition: z.int().min(0).max(65535),
   bucket: z.string().min(1).max(128),
@@ -66,6 +77,11 @@ export const replicaWrite: Contract<ReplicaWriteRequest, ReplicaWriteReply> = {
   verb: 'replica.write',
   request: replicaWriteRequestSchema,
   reply: replicaWriteReplySchema,
+};
+export const replicaVerify: Contract<ReplicaVerifyRequest, ReplicaVerifyReply> = {
+  verb: 'replica.verify',
+  request: replicaVerifyRequestSchema,
+  reply: replicaVerifyReplySchema,
 };
 export const replicaKeys: Contract<z.infer<typeof replicaKeysRequestSchema>, z.infer<typeof replicaKeysReplySchema>> = {
   verb: 'replica.keys',

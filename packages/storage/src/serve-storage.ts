@@ -4,10 +4,13 @@ import { createActor, fromPromise } from 'xstate';
 import {
   type ReplicaReadReply,
   type ReplicaReadRequest,
+  type ReplicaVerifyReply,
+  type ReplicaVerifyRequest,
   type ReplicaWriteReply,
   type ReplicaWriteRequest,
   replicaKeys,
   replicaRead,
+  replicaVerify,
   replicaWrite,
 } from './contract.ts';
 import {
@@ -67,6 +70,11 @@ export function serveStorage(options: ServeStorageOptions): ServedStorage {
         throw error;
       });
     }),
+    bus.serve(
+      address,
+      replicaVerify,
+      guardReads(gate, (request) => verifyReplicas(store, request, gate.report)),
+    ),
     bus.serve(
       address,
       replicaKeys,
@@ -183,6 +191,24 @@ function readReplica(store: Store, request: ReplicaReadRequest, { barrier }: Inb
   if (record === undefined) return {};
   const { digest } = record;
   return digest === request.have ? { digest } : { digest, object: record.bytes };
+}
+
+function verifyReplicas(
+  store: Store,
+  { items }: ReplicaVerifyRequest,
+  report: (error: unknown) => void,
+): ReplicaVerifyReply {
+  const stale: number[] = [];
+  for (const [index, { digest, ...id }] of items.entries()) {
+    try {
+      if (store.read(id)?.digest !== digest) stale.push(index);
+    } catch (error) {
+      if (!(error instanceof CorruptRecordError)) throw error;
+      report(error);
+      stale.push(index);
+    }
+  }
+  return { stale };
 }
 
 async function writeReplica(

@@ -6,6 +6,7 @@ import {
   memoryStore,
   replicaKeys,
   replicaRead,
+  replicaVerify,
   replicaWrite,
   type ServedStorage,
   type StorageMode,
@@ -82,6 +83,18 @@ describe('a served store', () => {
     expect(Buffer.from(reply.object!).equals(bytesOf(one))).toBe(true);
     expect(await peer.request(to, replicaRead, { ...id, have: digest }, within)).toEqual({ digest });
     expect((await peer.request(to, replicaRead, { ...id, have: '0'.repeat(16) }, within)).object).toBeDefined();
+  });
+
+  it('tells which of many records are others than elsewhere', async () => {
+    const { digest } = await store.write(id, bytesOf(one));
+    const items = [
+      { ...id, digest },
+      { ...id, digest: '0'.repeat(16) },
+      id,
+      { ...id, key: 'absent' },
+      { ...id, key: 'absent', digest },
+    ];
+    expect(await peer.request(to, replicaVerify, { items }, within)).toEqual({ stale: [1, 2, 4] });
   });
 
   it('writes, and tells what is stored when that is something else', async () => {

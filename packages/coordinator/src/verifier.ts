@@ -1,0 +1,68 @@
+import { type RecordId, replicaVerify } from '@ringfort/storage';
+import { codeOf, type Effects, recordKey, reportFailure, storageAddress } from './effects.ts';
+
+/** How long what was read waits, so that one message asks about much of it; what is read again meanwhile is asked about once. */
+const GATHER_MS = 50;
+/** Records that wait, per replica; beyond it a read goes unverified: read repair is a favour, handoff and anti-entropy are the promise. */
+const MAX_WAITING = 2048;
+const MAX_PER_MESSAGE = 256;
+
+interface Item extends RecordId {
+  /** What the others hold; absent: nothing. */
+  readonly digest?: string;
+}
+
+export interface Verifier {
+  /** A read found this digest at R replicas: see whether `node`, which was not asked, holds the same. */
+  later(node: string, id: RecordId, digest: string | undefined): void;
+}
+
+/**
+ * Completes reads that were answered by R replicas: the other primaries are asked afterwards, for many records in one message, whether
+ * they hold the same. `onStale` is told of each record where one does not. It costs a small part of
+ * asking all N for each read, and finds the same stale replicas a moment later.
+ */
+export function createVerifier(fx: Effects, onStale: (id: RecordId) => void): Verifier {
+  const waiting = new Map<string, Map<string, Item>>();
+  let scheduled = false;
+
+  const ask = (node: string, items: readonly Item[]) => {
+    const body = { items: [...items] };
+    const options = { timeoutMs: fx.limits.defaultTimeoutMs };
+    fx.bus.call(storageAddress(node), replicaVerify, body, options, (error, reply) => {
+      if (error !== undefined) {
+        reportFailure(fx.membership, node, codeOf(error));
+        return;
+      }
+      for (const index of reply!.stale) {
+        const item = items[index];
+        if (item !== undefined) onStale(item);
+      }
+    });
+  };
+
+  const askAll = () => {
+    scheduled = false;
+    for (const [node, items] of waiting) {
+      const all = [...items.values()];
+      for (let i = 0; i < all.length; i += MAX_PER_MESSAGE) ask(node, all.slice(i, i + MAX_PER_MESSAGE));
+    }
+    waiting.clear();
+  };
+
+  return {
+    later(node, id, digest) {
+      let items = waiting.get(node);
+      if (items === undefined) {
+        items = new Map();
+        waiting.set(node, items);
+      }
+      const key = recordKey(id, false);
+      if (items.size >= MAX_WAITING && !items.has(key)) return;
+      items.set(key, digest === undefined ? id : { ...id, digest });
+      if (scheduled) return;
+      scheduled = true;
+      fx.wheel.after(GATHER_MS, askAll);
+    },
+  };
+}
