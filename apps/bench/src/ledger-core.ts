@@ -2,12 +2,14 @@
 export interface Issued {
   readonly sequence: number;
   readonly begunAt: number;
+  /** Infinity: not yet. */
+  acknowledgedAt: number;
 }
 
 interface KeyState {
   issued: number;
-  /** Sequences that a read may return, with the moment of their acknowledgement (Infinity: not yet). */
-  readonly live: Map<number, number>;
+  /** The writes that a read may return, in the order in which they began. */
+  readonly live: Issued[];
 }
 
 /**
@@ -22,26 +24,29 @@ export class Ledger {
     const state = this.#of(key);
     state.issued += 1;
     this.#moment += 1;
-    state.live.set(state.issued, Number.POSITIVE_INFINITY);
-    return { sequence: state.issued, begunAt: this.#moment };
+    const issued = { sequence: state.issued, begunAt: this.#moment, acknowledgedAt: Number.POSITIVE_INFINITY };
+    state.live.push(issued);
+    return issued;
   }
 
-  acknowledged(key: number, { sequence, begunAt }: Issued): void {
+  acknowledged(key: number, issued: Issued): void {
     const { live } = this.#of(key);
     this.#moment += 1;
-    for (const [other, acknowledgedAt] of live) if (acknowledgedAt < begunAt) live.delete(other);
-    live.set(sequence, this.#moment);
+    let kept = 0;
+    for (const write of live) {
+      if (write.acknowledgedAt < issued.begunAt) continue;
+      live[kept] = write;
+      kept += 1;
+    }
+    if (kept < live.length) live.length = kept;
+    issued.acknowledgedAt = this.#moment;
   }
 
   /** The lowest sequence that a read beginning now may return; 0 when the key was never written. */
   oldestFresh(key: number): number {
-    let oldest = Number.POSITIVE_INFINITY;
-    let acknowledged = false;
-    for (const [sequence, acknowledgedAt] of this.#keys.get(key)?.live ?? []) {
-      if (sequence < oldest) oldest = sequence;
-      if (acknowledgedAt < Number.POSITIVE_INFINITY) acknowledged = true;
-    }
-    return acknowledged ? oldest : 0;
+    const live = this.#keys.get(key)?.live ?? [];
+    for (const write of live) if (write.acknowledgedAt < Number.POSITIVE_INFINITY) return live[0]!.sequence;
+    return 0;
   }
 
   /** The highest sequence that was begun. */
@@ -52,7 +57,7 @@ export class Ledger {
   #of(key: number): KeyState {
     let state = this.#keys.get(key);
     if (state === undefined) {
-      state = { issued: 0, live: new Map() };
+      state = { issued: 0, live: [] };
       this.#keys.set(key, state);
     }
     return state;

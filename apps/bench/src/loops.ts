@@ -37,9 +37,11 @@ export async function closedLoop(options: LoopOptions & { clients: number }): Pr
   const endMs = startMs + seconds * 1_000;
   let operations = 0;
   const client = async (): Promise<void> => {
-    while (performance.now() < endMs && session.failed < MAX_FAILURES && !signal.aborted) {
+    for (;;) {
+      const nowMs = performance.now();
+      if (nowMs >= endMs || session.failed >= MAX_FAILURES || signal.aborted) return;
       const operation = source.next();
-      if (await session.run(operation)) source.acknowledged(operation);
+      if (await session.run(operation, nowMs)) source.acknowledged(operation);
       operations += 1;
     }
   };

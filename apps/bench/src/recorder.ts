@@ -17,6 +17,11 @@ export class Recorder {
     this.#histogram.recordValue(Math.min(HIGHEST_US, Math.max(1, Math.round(latencyMs * 1_000))));
   }
 
+  /** Counts in what another one has recorded. */
+  add(other: Recorder): void {
+    this.#histogram.add(other.#histogram);
+  }
+
   latency(): Latency {
     const histogram = this.#histogram;
     return {

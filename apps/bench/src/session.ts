@@ -24,7 +24,9 @@ export class Session {
   #failed = 0;
   #mismatched = 0;
   #reads = 0;
-  #recorders: { all: Recorder; kinds: Map<OperationKind, Recorder> } | undefined;
+  /** Names of the keys so far: a name is made, and hashed, once. */
+  readonly #names: string[] = [];
+  #recorders: Map<OperationKind, Recorder> | undefined;
 
   constructor(target: Target, values: Values) {
     this.target = target;
@@ -37,27 +39,35 @@ export class Session {
 
   /** From now on latencies are recorded, from nothing. */
   startRecording(): void {
-    this.#recorders = { all: new Recorder(), kinds: new Map() };
+    this.#recorders = new Map();
   }
 
   /** Stops recording, and tells what was recorded. */
   stopRecording(): { all: Latency; kinds: Record<string, Latency> } {
-    const recorders = this.#recorders ?? { all: new Recorder(), kinds: new Map<OperationKind, Recorder>() };
+    const recorders = [...(this.#recorders ?? [])];
     this.#recorders = undefined;
-    const kinds = Object.fromEntries([...recorders.kinds].map(([kind, recorder]) => [kind, recorder.latency()]));
-    return { all: recorders.all.latency(), kinds };
+    const kinds = Object.fromEntries(recorders.map(([kind, recorder]) => [kind, recorder.latency()]));
+    const all = new Recorder();
+    for (const [, recorder] of recorders) all.add(recorder);
+    return { all: all.latency(), kinds };
   }
 
   /** Carries out one operation; never rejects: what fails is counted. Tells whether it was acknowledged. `startMs`: its intended start. */
   async run({ kind, key }: Operation, startMs: number = performance.now()): Promise<boolean> {
+    const name = this.#nameOf(key);
     try {
-      if (kind === 'read') await this.#read(key);
-      else {
-        if (kind === 'read-modify-write') await this.#read(key);
-        await this.#write(key);
+      if (kind === 'read' || kind === 'read-modify-write') {
+        const oldest = this.target.freshReads ? this.#ledger.oldestFresh(key) : 1;
+        const problem = this.#judge(key, await this.target.read(name), oldest, this.#isSampled());
+        if (problem !== undefined) this.#mismatch(problem);
+      }
+      if (kind !== 'read') {
+        const issued = this.#ledger.begin(key);
+        await this.target.write(name, this.#values.make(key, issued.sequence));
+        this.#ledger.acknowledged(key, issued);
       }
     } catch (error) {
-      this.#fail(`${kind} ${keyName(key)}`, error);
+      this.#fail(`${kind} ${name}`, error);
       return false;
     }
     this.#record(kind, performance.now() - startMs);
@@ -69,7 +79,8 @@ export class Session {
     const tries = this.target.freshReads ? 1 : VERIFY_TRIES;
     try {
       for (let attempt = 1; ; attempt += 1) {
-        const problem = await this.#readAndJudge(key, this.#ledger.oldestFresh(key), true);
+        const oldest = this.#ledger.oldestFresh(key);
+        const problem = this.#judge(key, await this.target.read(this.#nameOf(key)), oldest, true);
         if (problem === undefined) return;
         if (attempt === tries) return this.#mismatch(problem);
         await sleep(VERIFY_PAUSE_MS);
@@ -86,14 +97,9 @@ export class Session {
     if (this.#mismatched > 0) throw new VerificationError(name, this.#mismatched, this.#mismatches);
   }
 
-  async #read(key: number): Promise<void> {
-    const oldest = this.target.freshReads ? this.#ledger.oldestFresh(key) : 1;
-    const problem = await this.#readAndJudge(key, oldest, this.#isSampled());
-    if (problem !== undefined) this.#mismatch(problem);
-  }
-
-  async #readAndJudge(key: number, oldest: number, whole: boolean): Promise<string | undefined> {
-    return this.#judge(key, await this.target.read(keyName(key)), oldest, whole);
+  #nameOf(key: number): string {
+    while (this.#names.length <= key) this.#names.push(keyName(this.#names.length));
+    return this.#names[key]!;
   }
 
   #mismatch(problem: string): void {
@@ -104,12 +110,6 @@ export class Session {
   #fail(what: string, error: unknown): void {
     this.#failed += 1;
     if (this.#failures.length < MAX_SAMPLES) this.#failures.push(`${what}: ${describe(error)}`);
-  }
-
-  async #write(key: number): Promise<void> {
-    const issued = this.#ledger.begin(key);
-    await this.target.write(keyName(key), this.#values.make(key, issued.sequence));
-    this.#ledger.acknowledged(key, issued);
   }
 
   /** What is wrong with the values that a read returned, if anything: one must be fresh, each must be a write of the key. */
@@ -134,11 +134,10 @@ export class Session {
   #record(kind: OperationKind, latencyMs: number): void {
     const recorders = this.#recorders;
     if (recorders === undefined) return;
-    recorders.all.record(latencyMs);
-    let recorder = recorders.kinds.get(kind);
+    let recorder = recorders.get(kind);
     if (recorder === undefined) {
       recorder = new Recorder();
-      recorders.kinds.set(kind, recorder);
+      recorders.set(kind, recorder);
     }
     recorder.record(latencyMs);
   }

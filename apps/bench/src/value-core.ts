@@ -33,23 +33,31 @@ export class Values {
 
   /** The sequence that a value of this key says it is, or what is wrong with it. `whole`: every byte is compared. */
   check(key: number, value: Uint8Array, whole: boolean): { sequence: number } | { wrong: string } {
-    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    if (bytes.length !== this.#bytes)
-      return { wrong: `${keyName(key)}: ${bytes.length} bytes instead of ${this.#bytes}` };
-    if (bytes.readUInt16LE(0) !== MAGIC) return { wrong: `${keyName(key)}: not a value of this bench` };
-    const claimed = bytes.readUInt32LE(2);
+    if (value.length !== this.#bytes)
+      return { wrong: `${keyName(key)}: ${value.length} bytes instead of ${this.#bytes}` };
+    if (uint16At(value, 0) !== MAGIC) return { wrong: `${keyName(key)}: not a value of this bench` };
+    const claimed = uint32At(value, 2);
     if (claimed !== key) return { wrong: `${keyName(key)}: holds the value of ${keyName(claimed)}` };
-    const sequence = bytes.readUInt32LE(6);
-    if (bytes.readUInt32LE(10) !== checkWord(key, sequence)) return { wrong: `${keyName(key)}: its header is damaged` };
+    const sequence = uint32At(value, 6);
+    if (uint32At(value, 10) !== checkWord(key, sequence)) return { wrong: `${keyName(key)}: its header is damaged` };
     if (whole) {
       const offset = offsetOf(key, sequence);
       const rest = this.#bytes - HEADER_BYTES;
-      if (bytes.compare(this.#pool, offset, offset + rest, HEADER_BYTES) !== 0) {
+      if (this.#pool.compare(value, HEADER_BYTES, undefined, offset, offset + rest) !== 0) {
         return { wrong: `${keyName(key)}: write ${sequence} is damaged` };
       }
     }
     return { sequence };
   }
+}
+
+/** Lowest byte first. */
+function uint16At(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8);
+}
+
+function uint32At(bytes: Uint8Array, at: number): number {
+  return (uint16At(bytes, at) | (uint16At(bytes, at + 2) << 16)) >>> 0;
 }
 
 /** Differs for any two sequences of a key, and any two keys of a sequence: the factors are odd. */

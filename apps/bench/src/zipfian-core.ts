@@ -24,8 +24,11 @@ export function zeta(items: number, theta = ZIPFIAN_CONSTANT, from = 0, start = 
 export class Zipfian {
   readonly #theta: number;
   readonly #alpha: number;
+  /** Zeta of the first two items. */
+  readonly #zeta2: number;
   #items: number;
   #zeta: number;
+  #eta: number;
 
   constructor(items: number, theta = ZIPFIAN_CONSTANT, knownZeta?: number) {
     if (!(Number.isInteger(items) && items >= 1))
@@ -33,7 +36,9 @@ export class Zipfian {
     this.#theta = theta;
     this.#alpha = 1 / (1 - theta);
     this.#items = items;
+    this.#zeta2 = 1 + 0.5 ** theta;
     this.#zeta = knownZeta ?? zeta(items, theta);
+    this.#eta = this.#etaNow();
   }
 
   /** Lets the number of items grow; costs as much as the growth. */
@@ -41,17 +46,20 @@ export class Zipfian {
     if (items <= this.#items) return;
     this.#zeta = zeta(items, this.#theta, this.#items, this.#zeta);
     this.#items = items;
+    this.#eta = this.#etaNow();
   }
 
   next(draw: Draw): number {
     const u = draw.float();
     const uz = u * this.#zeta;
     if (uz < 1 || this.#items === 1) return 0;
-    if (uz < 1 + 0.5 ** this.#theta) return 1;
-    const zeta2 = 1 + 0.5 ** this.#theta;
-    const eta = (1 - (2 / this.#items) ** (1 - this.#theta)) / (1 - zeta2 / this.#zeta);
-    const rank = Math.floor(this.#items * (eta * u - eta + 1) ** this.#alpha);
+    if (uz < this.#zeta2) return 1;
+    const rank = Math.floor(this.#items * (this.#eta * u - this.#eta + 1) ** this.#alpha);
     return Math.min(rank, this.#items - 1);
+  }
+
+  #etaNow(): number {
+    return (1 - (2 / this.#items) ** (1 - this.#theta)) / (1 - this.#zeta2 / this.#zeta);
   }
 }
 
