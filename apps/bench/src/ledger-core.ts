@@ -10,6 +10,8 @@ interface KeyState {
   issued: number;
   /** The writes that a read may return, in the order in which they began. */
   readonly live: Issued[];
+  /** The lowest sequence of those, once one of them was acknowledged; 0 before. */
+  oldestFresh: number;
 }
 
 /**
@@ -30,7 +32,8 @@ export class Ledger {
   }
 
   acknowledged(key: number, issued: Issued): void {
-    const { live } = this.#of(key);
+    const state = this.#of(key);
+    const { live } = state;
     this.#moment += 1;
     let kept = 0;
     for (const write of live) {
@@ -40,13 +43,12 @@ export class Ledger {
     }
     if (kept < live.length) live.length = kept;
     issued.acknowledgedAt = this.#moment;
+    state.oldestFresh = live[0]!.sequence;
   }
 
   /** The lowest sequence that a read beginning now may return; 0 when the key was never written. */
   oldestFresh(key: number): number {
-    const live = this.#keys.get(key)?.live ?? [];
-    for (const write of live) if (write.acknowledgedAt < Number.POSITIVE_INFINITY) return live[0]!.sequence;
-    return 0;
+    return this.#keys.get(key)?.oldestFresh ?? 0;
   }
 
   /** The highest sequence that was begun. */
@@ -57,7 +59,7 @@ export class Ledger {
   #of(key: number): KeyState {
     let state = this.#keys.get(key);
     if (state === undefined) {
-      state = { issued: 0, live: [] };
+      state = { issued: 0, live: [], oldestFresh: 0 };
       this.#keys.set(key, state);
     }
     return state;
