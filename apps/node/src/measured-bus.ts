@@ -1,4 +1,4 @@
-import type { Bus, Clock, Contract, Handler } from '@ringfort/bus';
+import type { Answerer, Bus, Clock, Contract, Handler } from '@ringfort/bus';
 import type { NodeMetrics, Verb } from './metrics.ts';
 
 const counted: ReadonlySet<string> = new Set<Verb>(['get', 'put', 'delete', 'keys', 'replicas']);
@@ -14,8 +14,16 @@ export function measuredBus(bus: Bus, metrics: NodeMetrics, clock: Clock): Bus {
     publish: (to, contract, body, options) => bus.publish(to, contract, body, options),
     request: (to, contract, body, options) => bus.request(to, contract, body, options),
     call: (to, contract, body, options, done) => bus.call(to, contract, body, options, done),
+    callEach: (to, contract, body, options, done) => bus.callEach(to, contract, body, options, done),
     serve: (address, contract, handler, options) =>
       bus.serve(address, contract, isCounted(contract) ? timed(contract, handler, metrics, clock) : handler, options),
+    answer: (address, contract, answerer, options) =>
+      bus.answer(
+        address,
+        contract,
+        isCounted(contract) ? timedAnswerer(contract, answerer, metrics, clock) : answerer,
+        options,
+      ),
     listen: (address, contract, listener) => bus.listen(address, contract, listener),
     close: () => bus.close(),
   };
@@ -41,6 +49,30 @@ function timed<Q, R>(
     } catch (error) {
       metrics.finished(verb, 'bus', clock.monotonicMs() - startedMs, error);
       throw error;
+    }
+  };
+}
+
+function timedAnswerer<Q, R>(
+  contract: Contract<Q, R>,
+  answerer: Answerer<Q, R>,
+  metrics: NodeMetrics,
+  clock: Clock,
+): Answerer<Q, R> {
+  const verb = contract.verb as Verb;
+  return (body, inbound, done) => {
+    const startedMs = clock.monotonicMs();
+    let ended = false;
+    const finished = (error: Error | undefined, reply?: R) => {
+      if (ended) return;
+      ended = true;
+      metrics.finished(verb, 'bus', clock.monotonicMs() - startedMs, error);
+      done(error, reply);
+    };
+    try {
+      answerer(body, inbound, finished);
+    } catch (error) {
+      finished(error instanceof Error ? error : new Error(String(error)));
     }
   };
 }

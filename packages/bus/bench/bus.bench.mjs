@@ -1,13 +1,14 @@
-// Client CPU and throughput of `bus.call()` against `nc.request()` on one nats-server; the echo server is a process of its own.
+// CPU of client and server, and throughput, of `bus.call()` against `nc.request()` on one nats-server; the echo server is a process of its own.
 // Run: npm run build --workspace @ringfort/nats-server --workspace @ringfort/bus && node packages/bus/bench/bus.bench.mjs
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { connect } from '@nats-io/transport-node';
-import { defineContract, natsBus } from '@ringfort/bus';
 import { startNatsServer } from '@ringfort/nats-server';
 import { Packr, Unpackr } from 'msgpackr';
 import { z } from 'zod';
 
+// BENCH_BUS: the index.js of another build.
+const { defineContract, natsBus } = await import(process.env.BENCH_BUS ?? '@ringfort/bus');
 const read = defineContract({
   verb: 'replica.read',
   request: z.object({ partition: z.int(), bucket: z.string(), key: z.string() }),
@@ -38,6 +39,7 @@ async function serve(url) {
   });
   await connection.flush();
   process.on('disconnect', () => process.exit(0));
+  process.on('message', () => process.send(cpuMicrosSince()));
   process.send('ready');
 }
 
@@ -57,21 +59,27 @@ async function main() {
         .then((message) => done(undefined, unpackr.unpack(message.data)), done),
   };
   console.log(`best of ${ROUNDS} rounds of ${MEASURE_MS} ms, 1 KiB replies`);
-  console.log('what          in flight     ops/s   client CPU us/op');
+  console.log('what          in flight     ops/s   client CPU us/op   server CPU us/op');
   for (const inFlight of IN_FLIGHT) {
     const chosen = Object.entries(kinds).filter(([name]) => only === undefined || only === name);
     const best = new Map();
     for (let round = 0; round <= ROUNDS; round++) {
       for (const [name, ask] of chosen) {
+        const before = await cpuOf(child);
         const { ops, seconds, cpuMicros } = await measure(ask, inFlight, MEASURE_MS);
-        const known = best.get(name) ?? { rate: 0, cpu: Number.POSITIVE_INFINITY };
+        const server = (await cpuOf(child)) - before;
+        const known = best.get(name) ?? { rate: 0, cpu: Number.POSITIVE_INFINITY, server: Number.POSITIVE_INFINITY };
         // The first round only warms up.
-        if (round > 0)
-          best.set(name, { rate: Math.max(known.rate, ops / seconds), cpu: Math.min(known.cpu, cpuMicros / ops) });
+        if (round === 0) continue;
+        best.set(name, {
+          rate: Math.max(known.rate, ops / seconds),
+          cpu: Math.min(known.cpu, cpuMicros / ops),
+          server: Math.min(known.server, server / ops),
+        });
       }
     }
-    for (const [name, { rate, cpu }] of best) {
-      const figures = `${Math.round(rate).toLocaleString('en').padStart(9)} ${cpu.toFixed(2).padStart(18)}`;
+    for (const [name, { rate, cpu, server }] of best) {
+      const figures = `${Math.round(rate).toLocaleString('en').padStart(9)} ${cpu.toFixed(2).padStart(18)} ${server.toFixed(2).padStart(18)}`;
       console.log(`${name.padEnd(13)} ${String(inFlight).padStart(9)} ${figures}`);
     }
   }
@@ -80,6 +88,18 @@ async function main() {
   await connection.close();
   child.disconnect();
   await nats.stop();
+}
+
+function cpuMicrosSince(start) {
+  const { user, system } = process.cpuUsage(start);
+  return user + system;
+}
+
+function cpuOf(child) {
+  return new Promise((resolve) => {
+    child.once('message', resolve);
+    child.send('cpu');
+  });
 }
 
 function measure(ask, inFlight, forMs) {
@@ -94,8 +114,7 @@ function measure(ask, inFlight, forMs) {
       const elapsedMs = performance.now() - startedAt;
       if (elapsedMs < forMs) return ask(done);
       if (--running > 0) return;
-      const { user, system } = process.cpuUsage(cpu);
-      resolve({ ops, seconds: elapsedMs / 1000, cpuMicros: user + system });
+      resolve({ ops, seconds: elapsedMs / 1000, cpuMicros: cpuMicrosSince(cpu) });
     };
     for (let i = 0; i < inFlight; i++) ask(done);
   });

@@ -1,3 +1,4 @@
+import type { PackedBody } from './body-codec.ts';
 import { PROTOCOL_VERSION } from './contract.ts';
 import { splitFrame } from './fragment-core.ts';
 import { FrameWriter, MessageKind } from './frame-core.ts';
@@ -48,6 +49,8 @@ export interface BatcherOptions {
 export class Batcher {
   readonly #options: BatcherOptions;
   readonly #lanes = new Map<string, Lane>();
+  /** Of answers, by peer; those in an older version by peer and version. */
+  readonly #lanesBack = new Map<string, Lane>();
   readonly #byToken = new Map<string, Lane>();
   #dirty: Lane[] = [];
   #nextToken = 1;
@@ -61,7 +64,7 @@ export class Batcher {
   }
 
   get lanes(): number {
-    return this.#lanes.size;
+    return this.#lanes.size + this.#lanesBack.size;
   }
 
   /** The lane to an address that was sent to before. */
@@ -77,19 +80,19 @@ export class Batcher {
     const token = String(this.#nextToken++);
     const writer = new FrameWriter(PROTOCOL_VERSION, self);
     const lane = new Lane(address, prefix + address, `${prefix}${self}.replies.${token}`, writer);
-    this.#remember(address, lane);
+    this.#remember(this.#lanes, address, lane);
     this.#byToken.set(token, lane);
     return lane;
   }
 
   /** The lane of answers to a peer, in the protocol version that it speaks. */
   laneBackTo(peer: string, version: number): Lane {
-    const key = version === PROTOCOL_VERSION ? `>${peer}` : `>${peer} ${version}`;
-    const known = this.#lanes.get(key);
+    const key = version === PROTOCOL_VERSION ? peer : `${peer} ${version}`;
+    const known = this.#lanesBack.get(key);
     if (known !== undefined) return known;
     const { prefix, self } = this.#options;
     const lane = new Lane(peer, `${prefix}${peer}.replies.0`, undefined, new FrameWriter(version, self));
-    this.#remember(key, lane);
+    this.#remember(this.#lanesBack, key, lane);
     return lane;
   }
 
@@ -101,9 +104,17 @@ export class Batcher {
     return { address: lane.address, firstId: Number(first), lastId: Number(last) };
   }
 
-  add(lane: Lane, kind: MessageKind, id: number, verb: Buffer, barrier: number, timeoutMs: number, body: Buffer): void {
+  add(
+    lane: Lane,
+    kind: MessageKind,
+    id: number,
+    verb: Buffer,
+    barrier: number,
+    timeoutMs: number,
+    body: PackedBody,
+  ): void {
     const { writer } = lane;
-    const bytes = writer.sizeOf(verb, body.length);
+    const bytes = writer.sizeOf(kind, verb, body.length);
     const { limits, transport } = this.#options;
     const { maxPayload } = transport;
     if (writer.count > 0 && writer.bytes + bytes > Math.min(maxPayload, limits.maxFrameBytes)) this.#send(lane);
@@ -115,7 +126,7 @@ export class Batcher {
       if (lane.firstId === 0) lane.firstId = id;
       lane.lastId = id;
     }
-    writer.append(kind, id, verb, barrier, timeoutMs, body);
+    writer.append(kind, id, verb, barrier, timeoutMs, body.bytes, body.length);
     this.bytes += bytes;
     this.#options.counters.messagesOut++;
     if (writer.bytes > maxPayload) this.#sendCut(lane, kind, id, maxPayload);
@@ -186,18 +197,21 @@ export class Batcher {
     }
   }
 
-  #remember(key: string, lane: Lane): void {
-    if (this.#lanes.size >= this.#options.limits.maxLanes) this.#forgetIdle();
-    this.#lanes.set(key, lane);
+  #remember(lanes: Map<string, Lane>, key: string, lane: Lane): void {
+    if (this.lanes >= this.#options.limits.maxLanes) {
+      this.#forgetIdle(this.#lanes);
+      this.#forgetIdle(this.#lanesBack);
+    }
+    lanes.set(key, lane);
   }
 
-  /** Forgets the longer known half of the lanes, but none with messages waiting. Their tokens are forgotten with them. */
-  #forgetIdle(): void {
-    let excess = this.#lanes.size >> 1;
-    for (const [key, lane] of this.#lanes) {
+  /** Forgets the longer known half of these lanes, but none with messages waiting. Their tokens are forgotten with them. */
+  #forgetIdle(lanes: Map<string, Lane>): void {
+    let excess = lanes.size >> 1;
+    for (const [key, lane] of lanes) {
       if (excess-- <= 0) return;
       if (lane.queued) continue;
-      this.#lanes.delete(key);
+      lanes.delete(key);
       if (lane.reply !== undefined) this.#byToken.delete(lane.reply.slice(lane.reply.lastIndexOf('.') + 1));
     }
   }

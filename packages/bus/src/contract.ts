@@ -3,9 +3,11 @@ import { InvalidArgumentError } from './errors.ts';
 import type { Contract } from './port.ts';
 
 /** The protocol that this code speaks, and the one before it, which it understands and answers in. */
-export const PROTOCOL_VERSION = 2;
-export const PREVIOUS_PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 3;
+export const PREVIOUS_PROTOCOL_VERSION = 2;
 export const SPOKEN_VERSIONS: readonly number[] = [PREVIOUS_PROTOCOL_VERSION, PROTOCOL_VERSION];
+/** Since this version the fields of a body travel by position, and answers carry nothing that only requests need. */
+export const POSITIONAL_SINCE = 3;
 
 /** The longest verb, in ASCII characters. */
 export const MAX_VERB_LENGTH = 64;

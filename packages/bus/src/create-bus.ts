@@ -1,5 +1,5 @@
+import { Asked } from './asked.ts';
 import type { Batcher } from './batcher.ts';
-import { packBody } from './body-codec.ts';
 import { assembleParts, type BusOptions, type BusParts } from './bus-parts.ts';
 import { checked, checkU32 } from './checks.ts';
 import type { Clock } from './clock.ts';
@@ -11,7 +11,6 @@ import {
   BusError,
   DeadlineExceededError,
   DisconnectedError,
-  MessageTooLargeError,
   OverloadedError,
   RemoteError,
 } from './errors.ts';
@@ -20,11 +19,13 @@ import { type BusStats, MESSAGE_OVERHEAD_BYTES } from './limits.ts';
 import type { Mux, Pending } from './mux.ts';
 import type {
   Address,
+  Answerer,
   Bus,
   BusFailure,
   BusStatus,
   Callback,
   Contract,
+  EachCallback,
   Handler,
   Inbound,
   RequestOptions,
@@ -33,6 +34,7 @@ import type {
   WireError,
 } from './port.ts';
 import type { Server } from './server.ts';
+import { Served } from './stations.ts';
 import type { Transport } from './transport.ts';
 
 /** A bus, and what it counted. */
@@ -59,6 +61,7 @@ class TransportBus implements CountedBus {
   readonly #batcher: Batcher;
   readonly #server: Server;
   readonly #connection: Connection;
+  readonly #maxBodyBytes: number;
   #closing: Promise<void> | undefined;
 
   constructor(parts: BusParts) {
@@ -69,6 +72,7 @@ class TransportBus implements CountedBus {
     this.#batcher = parts.batcher;
     this.#server = parts.server;
     this.#connection = parts.connection;
+    this.#maxBodyBytes = parts.limits.maxMessageBytes - MESSAGE_OVERHEAD_BYTES;
   }
 
   get status(): BusStatus {
@@ -106,7 +110,7 @@ class TransportBus implements CountedBus {
       queueMicrotask(() => this.#server.hearLocal(to, contract.verb, body, inbound));
     }
     if (heard === 'alone' || to.startsWith(`${this.self}.`)) return;
-    const packed = this.#pack(to, contract, body);
+    const packed = new Asked(contract as Contract, body, this.#maxBodyBytes).packed(to);
     if (this.#connection.status !== 'connected') {
       this.#parts.counters.dropped++;
       return;
@@ -124,11 +128,21 @@ class TransportBus implements CountedBus {
   }
 
   call<Q, R>(to: Address, contract: Contract<Q, R>, body: Q, options: RequestOptions, done: Callback<R>): void {
-    try {
-      this.#call(to, contract as Contract, body, options, done as Callback<unknown>);
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error;
-      queueMicrotask(() => this.#refuse(error, done as Callback<unknown>));
+    const asked = new Asked(contract as Contract, body, this.#maxBodyBytes);
+    this.#ask(to, asked, options, this.#clock.monotonicMs(), done as Callback<unknown>);
+  }
+
+  callEach<Q, R>(
+    to: readonly Address[],
+    contract: Contract<Q, R>,
+    body: Q,
+    options: RequestOptions,
+    done: EachCallback<R>,
+  ): void {
+    const asked = new Asked(contract as Contract, body, this.#maxBodyBytes);
+    const nowMs = this.#clock.monotonicMs();
+    for (const address of to) {
+      this.#ask(address, asked, options, nowMs, (error, reply) => done(address, error, reply as R | undefined));
     }
   }
 
@@ -139,7 +153,18 @@ class TransportBus implements CountedBus {
     options?: { queue?: string },
   ): Subscription {
     this.#checkServing(address, contract as Contract);
-    const served = { contract: contract as Contract, handler: handler as Handler<unknown, unknown> };
+    const served = new Served(contract as Contract, { handler: handler as Handler<unknown, unknown> });
+    return this.#server.stations.serve(address, options?.queue, served);
+  }
+
+  answer<Q, R>(
+    address: Address,
+    contract: Contract<Q, R>,
+    answerer: Answerer<Q, R>,
+    options?: { queue?: string },
+  ): Subscription {
+    this.#checkServing(address, contract as Contract);
+    const served = new Served(contract as Contract, { answerer: answerer as Answerer<unknown, unknown> });
     return this.#server.stations.serve(address, options?.queue, served);
   }
 
@@ -161,7 +186,17 @@ class TransportBus implements CountedBus {
     return this.#closing;
   }
 
-  #call(to: Address, contract: Contract, body: unknown, options: RequestOptions, done: Callback<unknown>): void {
+  #ask(to: Address, asked: Asked, options: RequestOptions, nowMs: number, done: Callback<unknown>): void {
+    try {
+      this.#tryToAsk(to, asked, options, nowMs, done);
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+      queueMicrotask(() => this.#refuse(error, done));
+    }
+  }
+
+  #tryToAsk(to: Address, asked: Asked, options: RequestOptions, nowMs: number, done: Callback<unknown>): void {
+    const { contract, codecs } = asked;
     const { timeoutMs, barrier = 0, signal } = options;
     if (this.#connection.ending) throw new BusClosedError(this.self);
     if (signal?.aborted) throw new AbortedError(to, contract.verb, signal.reason);
@@ -169,11 +204,11 @@ class TransportBus implements CountedBus {
     const timeout = Math.ceil(timeoutMs);
     checkU32(timeout, 'timeoutMs');
     checkU32(barrier, 'barrier');
-    const deadlineMs = this.#clock.monotonicMs() + timeoutMs;
+    const deadlineMs = nowMs + timeoutMs;
     if (this.#server.answers(to)) {
-      const pending = this.#mux.add(to, contract, timeoutMs, deadlineMs, done, false);
+      const pending = this.#mux.add(to, contract, codecs.reply, timeoutMs, deadlineMs, done, false);
       if (signal !== undefined) this.#mux.watch(pending, signal);
-      this.#callLocal(pending, body, this.#localInbound(barrier, timeout));
+      this.#callLocal(pending, asked.body, this.#localInbound(barrier, timeout));
       return;
     }
     if (this.#connection.status !== 'connected') throw new DisconnectedError(to);
@@ -182,9 +217,9 @@ class TransportBus implements CountedBus {
     }
     const lane = this.#lane(to);
     const verb = encodeVerb(contract.verb);
-    const packed = this.#pack(to, contract, body);
+    const packed = asked.packed(to);
     // Nothing below throws: from here on the request ends through the mux alone.
-    const pending = this.#mux.add(to, contract, timeoutMs, deadlineMs, done, true);
+    const pending = this.#mux.add(to, contract, codecs.reply, timeoutMs, deadlineMs, done, true);
     if (signal !== undefined) this.#mux.watch(pending, signal);
     this.#batcher.add(lane, MessageKind.request, pending.id, verb, barrier, timeout, packed);
   }
@@ -207,13 +242,6 @@ class TransportBus implements CountedBus {
 
   #localInbound(barrier: number, timeoutMs: number): Inbound {
     return { from: this.self, barrier, timeoutMs, protocol: PROTOCOL_VERSION };
-  }
-
-  #pack(to: Address, contract: Contract<never, unknown> | Contract, body: unknown): Buffer {
-    const packed = packBody(`the body of ${contract.verb}`, body);
-    const maxBytes = this.#parts.limits.maxMessageBytes - MESSAGE_OVERHEAD_BYTES;
-    if (packed.length > maxBytes) throw new MessageTooLargeError(to, packed.length, maxBytes);
-    return packed;
   }
 
   #refuse(error: BusFailure, done: Callback<unknown>): void {

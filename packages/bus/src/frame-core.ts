@@ -1,16 +1,26 @@
-import { MAX_VERB_LENGTH, PREVIOUS_PROTOCOL_VERSION, PROTOCOL_VERSION, SPOKEN_VERSIONS } from './contract.ts';
+import { AsciiCache } from './ascii-cache.ts';
+import { MAX_VERB_LENGTH, POSITIONAL_SINCE, SPOKEN_VERSIONS } from './contract.ts';
 import { InvalidArgumentError, MalformedFrameError, ProtocolMismatchError } from './errors.ts';
+import { frameMemory } from './frame-memory.ts';
 
 /*
  * A frame, numbers little-endian:
  *   'R' 'F' | version u8 | frame kind u8 | length u8 + sender identity | rest
  * The rest of a frame of messages is, until its end:
- *   kind u8 | id u32 | length u8 + verb | barrier u32 (since version 2) | timeoutMs u32 | length u32 + body
+ *   kind u8 | id u32 | length u8 + verb | barrier u32 | timeoutMs u32 | length u32 + body
+ * Since version 3 replies and errors have neither verb nor barrier nor timeoutMs:
+ *   kind u8 | id u32 | length u32 + body
+ * Bodies are MessagePack; since version 3 the fields of an object that its contract names travel by position (see body-plan.ts).
  * The rest of a fragment is described in fragment-core.ts.
  */
 const MAGIC_0 = 0x52;
 const MAGIC_1 = 0x46;
 const MAX_U32 = 0xffffffff;
+/** Bytes of a message beside its verb and body. */
+const ASKING_BYTES = 18;
+const ANSWER_BYTES = 9;
+/** The names that frames repeat: senders and verbs. */
+const names = new AsciiCache();
 
 export const FrameKind = { messages: 1, fragment: 2 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
@@ -46,43 +56,51 @@ export function asBuffer(bytes: Uint8Array): Buffer {
 export function readHeader(frame: Buffer): FrameHeader {
   if (frame.length < 5 || frame[0] !== MAGIC_0 || frame[1] !== MAGIC_1) throw new MalformedFrameError('no magic');
   const version = frame[2]!;
-  if (version !== PROTOCOL_VERSION && version !== PREVIOUS_PROTOCOL_VERSION) {
-    throw new ProtocolMismatchError(version, SPOKEN_VERSIONS);
-  }
+  if (!SPOKEN_VERSIONS.includes(version)) throw new ProtocolMismatchError(version, SPOKEN_VERSIONS);
   const kind = frame[3]!;
   if (kind !== FrameKind.messages && kind !== FrameKind.fragment) throw new MalformedFrameError(`frame kind ${kind}`);
   const offset = 5 + frame[4]!;
   if (offset > frame.length) throw new MalformedFrameError('cut inside the sender');
-  return { version, kind, from: frame.toString('latin1', 5, offset), offset };
+  return { version, kind, from: names.read(frame, 5, offset), offset };
 }
 
 /** Reads all messages of a frame, or none. @throws MalformedFrameError */
 export function readMessages(frame: Buffer, header: FrameHeader): FrameMessage[] {
   const messages: FrameMessage[] = [];
-  const fixed = header.version >= 2 ? 12 : 8;
   let offset = header.offset;
   while (offset < frame.length) {
-    if (offset + 6 > frame.length) throw new MalformedFrameError('cut inside a message');
-    const kind = frame[offset]!;
-    if (kind < MessageKind.request || kind > MessageKind.event) throw new MalformedFrameError(`message kind ${kind}`);
-    const id = readU32(frame, offset + 1);
-    const verbEnd = offset + 6 + frame[offset + 5]!;
-    const start = verbEnd + fixed;
-    if (start > frame.length) throw new MalformedFrameError('cut inside a message');
-    const end = start + readU32(frame, start - 4);
-    if (end > frame.length) throw new MalformedFrameError('cut inside a body');
-    messages.push({
-      kind: kind as MessageKind,
-      id,
-      verb: verbEnd === offset + 6 ? '' : frame.toString('latin1', offset + 6, verbEnd),
-      barrier: fixed === 12 ? readU32(frame, verbEnd) : 0,
-      timeoutMs: readU32(frame, start - 8),
-      start,
-      end,
-    });
-    offset = end;
+    const message = readMessage(frame, offset, header.version);
+    messages.push(message);
+    offset = message.end;
   }
   return messages;
+}
+
+function readMessage(frame: Buffer, offset: number, version: number): FrameMessage {
+  if (offset + ANSWER_BYTES > frame.length) throw new MalformedFrameError('cut inside a message');
+  const kind = frame[offset] as MessageKind;
+  if (kind < MessageKind.request || kind > MessageKind.event) throw new MalformedFrameError(`message kind ${kind}`);
+  const id = readU32(frame, offset + 1);
+  const short = isShort(version, kind);
+  const verbEnd = short ? offset + 5 : offset + 6 + frame[offset + 5]!;
+  const start = short ? offset + ANSWER_BYTES : verbEnd + 12;
+  if (start > frame.length) throw new MalformedFrameError('cut inside a message');
+  const end = start + readU32(frame, start - 4);
+  if (end > frame.length) throw new MalformedFrameError('cut inside a body');
+  return {
+    kind,
+    id,
+    verb: short ? '' : names.read(frame, offset + 6, verbEnd),
+    barrier: short ? 0 : readU32(frame, verbEnd),
+    timeoutMs: short ? 0 : readU32(frame, verbEnd + 4),
+    start,
+    end,
+  };
+}
+
+/** Whether a message has an id and a body only. */
+function isShort(version: number, kind: MessageKind): boolean {
+  return version >= POSITIONAL_SINCE && (kind === MessageKind.reply || kind === MessageKind.error);
 }
 
 export function readU32(bytes: Uint8Array, offset: number): number {
@@ -133,28 +151,37 @@ export class FrameWriter {
   }
 
   /** Bytes that a message takes. */
-  sizeOf(verb: Uint8Array, bodyBytes: number): number {
-    return (this.version >= 2 ? 18 : 14) + verb.length + bodyBytes;
+  sizeOf(kind: MessageKind, verb: Uint8Array, bodyBytes: number): number {
+    return bodyBytes + (isShort(this.version, kind) ? ANSWER_BYTES : ASKING_BYTES + verb.length);
   }
 
-  append(kind: MessageKind, id: number, verb: Uint8Array, barrier: number, timeoutMs: number, body: Uint8Array): void {
-    const needed = this.bytes + this.sizeOf(verb, body.length);
+  /** The body is the first `bodyBytes` of `body`. What the kind does not carry is left out. */
+  append(
+    kind: MessageKind,
+    id: number,
+    verb: Uint8Array,
+    barrier: number,
+    timeoutMs: number,
+    body: Uint8Array,
+    bodyBytes = body.length,
+  ): void {
+    const needed = this.bytes + this.sizeOf(kind, verb, bodyBytes);
     if (needed > this.#buffer.length) this.#grow(needed);
     const buffer = this.#buffer;
     let offset = this.bytes;
     buffer[offset] = kind;
     writeU32(buffer, offset + 1, id);
-    buffer[offset + 5] = verb.length;
-    offset += 6;
-    for (let i = 0; i < verb.length; i++) buffer[offset + i] = verb[i]!;
-    offset += verb.length;
-    if (this.version >= 2) {
+    offset += 5;
+    if (!isShort(this.version, kind)) {
+      buffer[offset++] = verb.length;
+      for (let i = 0; i < verb.length; i++) buffer[offset + i] = verb[i]!;
+      offset += verb.length;
       writeU32(buffer, offset, barrier);
-      offset += 4;
+      writeU32(buffer, offset + 4, timeoutMs);
+      offset += 8;
     }
-    writeU32(buffer, offset, timeoutMs);
-    writeU32(buffer, offset + 4, body.length);
-    buffer.set(body, offset + 8);
+    writeU32(buffer, offset, bodyBytes);
+    copyBytes(body, bodyBytes, buffer, offset + 4);
     this.bytes = needed;
     this.count++;
   }
@@ -163,7 +190,7 @@ export class FrameWriter {
   take(): Buffer {
     const used = this.#buffer.subarray(0, this.bytes);
     const large = this.bytes > KEEP_BYTES;
-    const frame = large ? used : Buffer.from(used);
+    const frame = large ? used : frameMemory(used);
     if (large) {
       this.#hint = Math.min(this.bytes + (this.bytes >> 2), MAX_HINT_BYTES);
       this.#buffer = this.#header;
@@ -190,6 +217,14 @@ export class FrameWriter {
     this.#buffer = buffer;
     this.#hint = FIRST_BYTES;
   }
+}
+
+/** Shorter bodies are copied by a loop: a view of them costs more. */
+const SHORT_BYTES = 64;
+
+function copyBytes(from: Uint8Array, count: number, to: Buffer, at: number): void {
+  if (count >= SHORT_BYTES) to.set(count === from.length ? from : from.subarray(0, count), at);
+  else for (let i = 0; i < count; i++) to[at + i] = from[i]!;
 }
 
 /** The verb of answers: their id tells what they answer. */

@@ -24,11 +24,14 @@ export { type Link, type MemoryNetwork, type MemoryNetworkOptions, memoryNetwork
 export { type NatsAuth, type NatsBusOptions, type NatsTls, natsBus } from './nats-bus.ts';
 export type {
   Address,
+  Answerer,
   Bus,
   BusFailure,
   BusStatus,
   Callback,
   Contract,
+  Done,
+  EachCallback,
   Handler,
   Inbound,
   RequestOptions,

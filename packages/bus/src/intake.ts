@@ -37,6 +37,7 @@ export interface IntakeOptions {
   readonly answerError: (header: FrameHeader, id: number, error: WireError) => void;
 }
 
+const MAX_SENDERS = 4096;
 const IDENTITY = /^(node|client)\.[A-Za-z0-9_-]{1,64}$/;
 const REPLY_SUBJECT_TAIL = /^(node|client)\.[A-Za-z0-9_-]{1,64}\.replies\.[0-9]{1,16}$/;
 
@@ -44,6 +45,7 @@ const REPLY_SUBJECT_TAIL = /^(node|client)\.[A-Za-z0-9_-]{1,64}\.replies\.[0-9]{
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #reassembler: Reassembler;
+  readonly #senders = new Set<string>();
   #watching = false;
 
   constructor(options: IntakeOptions) {
@@ -81,7 +83,7 @@ export class Intake {
 
   #read(bytes: Buffer, shared: boolean): ReceivedFrame | undefined {
     const header = readHeader(bytes);
-    if (!IDENTITY.test(header.from)) throw new MalformedFrameError('no identity');
+    this.#checkSender(header.from);
     if (header.kind === FrameKind.messages) return this.#whole(bytes, header);
     const fragment = readFragment(bytes, header);
     if (shared) return this.#refuse(header, fragment);
@@ -94,6 +96,14 @@ export class Intake {
     if (inner.kind !== FrameKind.messages || inner.from !== header.from)
       throw new MalformedFrameError('nested fragments');
     return this.#whole(joined, inner);
+  }
+
+  /** @throws MalformedFrameError for what is no identity; those that are are remembered. */
+  #checkSender(from: string): void {
+    if (this.#senders.has(from)) return;
+    if (!IDENTITY.test(from)) throw new MalformedFrameError('no identity');
+    if (this.#senders.size >= MAX_SENDERS) this.#senders.clear();
+    this.#senders.add(from);
   }
 
   /** Frees what never becomes whole, while there is anything. */
@@ -131,7 +141,8 @@ export class Intake {
       return;
     if (transport.status !== 'connected') return;
     const writer = new FrameWriter(PROTOCOL_VERSION, self);
-    writer.append(MessageKind.error, 0, NO_VERB, 0, 0, packError(wireErrorOf(error)));
+    const body = packError(wireErrorOf(error));
+    writer.append(MessageKind.error, 0, NO_VERB, 0, 0, body.bytes, body.length);
     transport.publish(reply, writer.take());
   }
 }

@@ -1,4 +1,5 @@
 import type { SentRange } from './batcher.ts';
+import type { BodyCodec } from './body-codec.ts';
 import { Deadline, type DeadlineWheel } from './deadline-wheel.ts';
 import { AbortedError, DeadlineExceededError, OverloadedError } from './errors.ts';
 import type { BusFailure, Callback, Contract } from './port.ts';
@@ -11,6 +12,7 @@ export class Pending extends Deadline {
   readonly id: number;
   readonly address: string;
   readonly contract: Contract;
+  readonly codec: BodyCodec;
   readonly timeoutMs: number;
   /** Whether it was sent over the network. */
   readonly remote: boolean;
@@ -23,6 +25,7 @@ export class Pending extends Deadline {
     id: number,
     address: string,
     contract: Contract,
+    codec: BodyCodec,
     timeoutMs: number,
     done: Callback<unknown>,
     remote: boolean,
@@ -32,6 +35,7 @@ export class Pending extends Deadline {
     this.id = id;
     this.address = address;
     this.contract = contract;
+    this.codec = codec;
     this.timeoutMs = timeoutMs;
     this.done = done;
     this.remote = remote;
@@ -67,10 +71,11 @@ export class Mux {
     return this.#pending.size;
   }
 
-  /** Takes a request in. @throws OverloadedError */
+  /** Takes a request in; `codec` reads its reply. @throws OverloadedError */
   add(
     address: string,
     contract: Contract,
+    codec: BodyCodec,
     timeoutMs: number,
     deadlineMs: number,
     done: Callback<unknown>,
@@ -81,7 +86,7 @@ export class Mux {
     do id = id === MAX_ID ? 1 : id + 1;
     while (this.#pending.has(id));
     this.#lastId = id;
-    const pending = new Pending(this, id, address, contract, timeoutMs, done, remote);
+    const pending = new Pending(this, id, address, contract, codec, timeoutMs, done, remote);
     this.#pending.set(id, pending);
     this.#wheel.set(pending, deadlineMs);
     return pending;

@@ -47,6 +47,9 @@ export interface RequestOptions extends SendOptions {
 /** `error` is set, or `reply` is. Called exactly once, never synchronously from `call`. */
 export type Callback<Reply> = (error: BusFailure | undefined, reply: Reply | undefined) => void;
 
+/** As {@link Callback}, once for each address asked. */
+export type EachCallback<Reply> = (to: Address, error: BusFailure | undefined, reply: Reply | undefined) => void;
+
 /** An error of the bus itself or one that the other side answered; always with a stable `code`. */
 export interface BusFailure extends Error {
   readonly code: string;
@@ -55,6 +58,12 @@ export interface BusFailure extends Error {
 
 /** Answers, or throws (or rejects with) an error that has a `code`. A plain error travels as `INTERNAL`, its message kept local. */
 export type Handler<Request, Reply> = (body: Request, inbound: Inbound) => Reply | Promise<Reply>;
+
+/** Answers by `done` rather than by what it returns; only the first call of it counts. For the hot path: no promise is made. */
+export type Answerer<Request, Reply> = (body: Request, inbound: Inbound, done: Done<Reply>) => void;
+
+/** `error` is given, or `reply` is the answer. */
+export type Done<Reply> = (error: Error | undefined, reply?: Reply) => void;
 
 export interface Subscription {
   unsubscribe(): void;
@@ -77,11 +86,26 @@ export interface Bus {
   request<Q, R>(to: Address, contract: Contract<Q, R>, body: Q, options: RequestOptions): Promise<R>;
   /** `request` without a promise, for the hot path. */
   call<Q, R>(to: Address, contract: Contract<Q, R>, body: Q, options: RequestOptions, done: Callback<R>): void;
+  /** The same `call` to each address, its body packed once. `done` is called once for each, with the errors that `call` has. */
+  callEach<Q, R>(
+    to: readonly Address[],
+    contract: Contract<Q, R>,
+    body: Q,
+    options: RequestOptions,
+    done: EachCallback<R>,
+  ): void;
   /** Serves one verb of an address. With `queue`, one of the servers of that name gets each message. */
   serve<Q, R>(
     address: Address,
     contract: Contract<Q, R>,
     handler: Handler<Q, R>,
+    options?: { queue?: string },
+  ): Subscription;
+  /** `serve` by callback, for the hot path. */
+  answer<Q, R>(
+    address: Address,
+    contract: Contract<Q, R>,
+    answerer: Answerer<Q, R>,
     options?: { queue?: string },
   ): Subscription;
   /** Announces `ringfort.<cluster>.events.<type>`; listeners use {@link Bus.listen}. */

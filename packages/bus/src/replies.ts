@@ -1,6 +1,6 @@
 import type { Batcher } from './batcher.ts';
-import { issuesOf, unpackBody, unpackError } from './body-codec.ts';
-import { BusError, InvalidMessageError, NoRespondersError, PeerLostError, RemoteError } from './errors.ts';
+import { unpackError } from './body-codec.ts';
+import { BusError, NoRespondersError, PeerLostError, RemoteError } from './errors.ts';
 import { type FrameMessage, MessageKind } from './frame-core.ts';
 import type { Intake, ReceivedFrame } from './intake.ts';
 import type { Counters } from './limits.ts';
@@ -49,14 +49,15 @@ export class Replies {
       this.#counters.late++;
       return;
     }
-    const what = `the reply to ${pending.contract.verb}`;
+    let reply: unknown;
     try {
-      const parsed = pending.contract.reply.safeParse(unpackBody(what, frame.bytes, start, end));
-      if (parsed.success) this.#mux.resolve(pending, parsed.data);
-      else this.#mux.fail(pending, new InvalidMessageError(what, { issues: issuesOf(parsed.error) }));
+      const { contract, codec } = pending;
+      reply = codec.read('the reply to', contract.verb, frame.header.version, frame.bytes, start, end);
     } catch (error) {
       this.#onUnreadable(pending, error);
+      return;
     }
+    this.#mux.resolve(pending, reply);
   }
 
   #onError(frame: ReceivedFrame, { id, start, end }: FrameMessage, message: TransportMessage): void {

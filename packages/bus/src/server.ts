@@ -1,9 +1,8 @@
 import type { Batcher } from './batcher.ts';
-import { issuesOf, packBody, packError, toWireError, unpackBody, wireErrorOf } from './body-codec.ts';
+import { type BodyCodec, type PackedBody, packError, toWireError, wireErrorOf } from './body-codec.ts';
 import {
   DeadlineExceededError,
   InternalError,
-  InvalidMessageError,
   MessageTooLargeError,
   OverloadedError,
   UnknownVerbError,
@@ -11,7 +10,7 @@ import {
 import { type FrameHeader, type FrameMessage, MessageKind, NO_VERB } from './frame-core.ts';
 import type { Intake, ReceivedFrame } from './intake.ts';
 import { type BusLimits, type Counters, MESSAGE_OVERHEAD_BYTES } from './limits.ts';
-import type { Contract, Inbound, WireError } from './port.ts';
+import type { Answerer, Inbound, WireError } from './port.ts';
 import { type Served, type Station, Stations } from './stations.ts';
 import type { Transport, TransportMessage } from './transport.ts';
 
@@ -25,20 +24,20 @@ const nowhere: Answer = { reply: () => {}, fail: () => {} };
 
 class RemoteAnswer implements Answer {
   readonly #server: Server;
-  readonly #address: string;
+  readonly #served: Served;
   readonly #header: FrameHeader;
-  readonly #message: FrameMessage;
-  constructor(server: Server, address: string, header: FrameHeader, message: FrameMessage) {
+  readonly #id: number;
+  constructor(server: Server, served: Served, header: FrameHeader, id: number) {
     this.#server = server;
-    this.#address = address;
+    this.#served = served;
     this.#header = header;
-    this.#message = message;
+    this.#id = id;
   }
   reply(value: unknown): void {
-    this.#server.answerReply(this.#address, this.#header, this.#message, value);
+    this.#server.answerReply(this.#served, this.#header, this.#id, value);
   }
   fail(error: WireError): void {
-    this.#server.answerError(this.#header, this.#message.id, error);
+    this.#server.answerError(this.#header, this.#id, error);
   }
 }
 
@@ -117,30 +116,34 @@ export class Server {
   }
 
   #onRequest(station: Station, frame: ReceivedFrame, message: FrameMessage): void {
-    const answer = new RemoteAnswer(this, station.address, frame.header, message);
-    const served = station.handlers.get(message.verb);
-    if (served === undefined) answer.fail(wireErrorOf(new UnknownVerbError(station.address, message.verb)));
-    else if (message.timeoutMs > 0) this.#parseAndRun(station, served, frame, message, answer);
-    else answer.fail(wireErrorOf(new DeadlineExceededError(station.address, message.verb, message.timeoutMs)));
+    const { header } = frame;
+    const { address } = station;
+    const { id, verb, timeoutMs } = message;
+    const served = station.handlers.get(verb);
+    if (served === undefined) this.answerError(header, id, wireErrorOf(new UnknownVerbError(address, verb)));
+    else if (timeoutMs > 0) this.#parseAndRun(address, served, frame, message);
+    else this.answerError(header, id, wireErrorOf(new DeadlineExceededError(address, verb, timeoutMs)));
   }
 
-  #parseAndRun(station: Station, served: Served, frame: ReceivedFrame, message: FrameMessage, answer: Answer): void {
+  #parseAndRun(address: string, served: Served, frame: ReceivedFrame, message: FrameMessage): void {
+    const { header } = frame;
     let body: unknown;
     try {
-      body = parse(served.contract, frame, message);
+      body = parse(served.request, frame, message);
     } catch (error) {
-      answer.fail(this.#wireError(error, station.address, message.verb));
+      this.answerError(header, message.id, this.#wireError(error, address, message.verb));
       return;
     }
-    this.#run(station.address, served, body, inboundOf(frame.header, message), answer);
+    const answer = new RemoteAnswer(this, served, header, message.id);
+    this.#run(address, served, body, inboundOf(header, message), answer);
   }
 
   #onEvent(station: Station, frame: ReceivedFrame, message: FrameMessage): void {
-    const contract = station.listeners.get(message.verb)?.contract ?? station.handlers.get(message.verb)?.contract;
-    if (contract === undefined) return;
+    const codec = station.listeners.get(message.verb)?.codec ?? station.handlers.get(message.verb)?.request;
+    if (codec === undefined) return;
     let body: unknown;
     try {
-      body = parse(contract, frame, message);
+      body = parse(codec, frame, message);
     } catch (error) {
       this.#options.counters.malformed++;
       this.#options.onError(error, `event ${message.verb} of ${frame.header.from}`);
@@ -172,9 +175,13 @@ export class Server {
       return;
     }
     this.#running++;
+    if (served.answerer !== undefined) {
+      this.#runAnswerer(address, served, served.answerer, body, inbound, answer);
+      return;
+    }
     let result: unknown;
     try {
-      result = served.handler(body, inbound);
+      result = served.handler!(body, inbound);
     } catch (error) {
       this.#failed(error, address, served, answer);
       return;
@@ -186,6 +193,28 @@ export class Server {
       );
     } else {
       this.#replied(result, answer);
+    }
+  }
+
+  #runAnswerer(
+    address: string,
+    served: Served,
+    answerer: Answerer<unknown, unknown>,
+    body: unknown,
+    inbound: Inbound,
+    answer: Answer,
+  ): void {
+    let ended = false;
+    const done = (error: Error | undefined, reply?: unknown) => {
+      if (ended) return;
+      ended = true;
+      if (error === undefined) this.#replied(reply, answer);
+      else this.#failed(error, address, served, answer);
+    };
+    try {
+      answerer(body, inbound, done);
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
@@ -215,19 +244,20 @@ export class Server {
   }
 
   /** @internal Sends a handler's reply, or what is wrong with it. */
-  answerReply(address: string, header: FrameHeader, message: FrameMessage, value: unknown): void {
+  answerReply(served: Served, header: FrameHeader, id: number, value: unknown): void {
+    const { verb } = served.contract;
     const maxBytes = this.#options.limits.maxMessageBytes - MESSAGE_OVERHEAD_BYTES;
     try {
-      const body = packBody(`the reply to ${message.verb}`, value);
+      const body = served.reply.pack('the reply to', verb, header.version, value);
       if (body.length > maxBytes) throw new MessageTooLargeError(header.from, body.length, maxBytes);
-      this.#send(header, MessageKind.reply, message.id, body);
+      this.#send(header, MessageKind.reply, id, body);
     } catch (error) {
-      this.#options.onError(error, `reply to ${message.verb} at ${address}`);
-      this.answerError(header, message.id, toWireError(error) ?? wireErrorOf(new InternalError()));
+      this.#options.onError(error, `reply to ${verb}`);
+      this.answerError(header, id, toWireError(error) ?? wireErrorOf(new InternalError()));
     }
   }
 
-  #send(header: FrameHeader, kind: MessageKind, id: number, body: Buffer): void {
+  #send(header: FrameHeader, kind: MessageKind, id: number, body: PackedBody): void {
     const { transport, batcher, counters } = this.#options;
     if (transport.status !== 'connected') {
       counters.dropped++;
@@ -237,11 +267,8 @@ export class Server {
   }
 }
 
-function parse(contract: Contract, frame: ReceivedFrame, message: FrameMessage): unknown {
-  const what = `the body of ${message.verb}`;
-  const parsed = contract.request.safeParse(unpackBody(what, frame.bytes, message.start, message.end));
-  if (!parsed.success) throw new InvalidMessageError(what, { verb: message.verb, issues: issuesOf(parsed.error) });
-  return parsed.data;
+function parse(codec: BodyCodec, frame: ReceivedFrame, { verb, start, end }: FrameMessage): unknown {
+  return codec.read('the body of', verb, frame.header.version, frame.bytes, start, end);
 }
 
 function inboundOf(header: FrameHeader, message: FrameMessage): Inbound {

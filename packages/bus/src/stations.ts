@@ -1,12 +1,29 @@
+import { type BodyCodec, codecsOf } from './body-codec.ts';
 import { AlreadyServedError } from './errors.ts';
-import type { Contract, Handler, Inbound, Subscription } from './port.ts';
+import type { Answerer, Contract, Handler, Inbound, Subscription } from './port.ts';
 import type { Transport, TransportMessage, TransportSubscription } from './transport.ts';
 
 export type Listener = (body: unknown, inbound: Inbound) => unknown;
 
-export interface Served {
+/** One verb that is served: by what a function returns, or by its callback. */
+export class Served {
   readonly contract: Contract;
-  readonly handler: Handler<unknown, unknown>;
+  readonly handler: Handler<unknown, unknown> | undefined;
+  readonly answerer: Answerer<unknown, unknown> | undefined;
+  readonly request: BodyCodec;
+  readonly reply: BodyCodec;
+
+  constructor(
+    contract: Contract,
+    by: { handler: Handler<unknown, unknown> } | { answerer: Answerer<unknown, unknown> },
+  ) {
+    this.contract = contract;
+    this.handler = 'handler' in by ? by.handler : undefined;
+    this.answerer = 'answerer' in by ? by.answerer : undefined;
+    const { request, reply } = codecsOf(contract);
+    this.request = request;
+    this.reply = reply;
+  }
 }
 
 /** All that this bus serves and listens to under one address; one subscription. */
@@ -14,7 +31,7 @@ export class Station {
   readonly address: string;
   readonly queue: string | undefined;
   readonly handlers = new Map<string, Served>();
-  readonly listeners = new Map<string, { contract: Contract; calls: Set<Listener> }>();
+  readonly listeners = new Map<string, { codec: BodyCodec; calls: Set<Listener> }>();
   subscription: TransportSubscription | undefined;
   constructor(address: string, queue: string | undefined) {
     this.address = address;
@@ -56,7 +73,10 @@ export class Stations {
 
   listen(address: string, contract: Contract, listener: Listener): Subscription {
     const station = this.#stations.get(address) ?? this.#stationOf(address, undefined);
-    const entry = station.listeners.get(contract.verb) ?? { contract, calls: new Set<Listener>() };
+    const entry = station.listeners.get(contract.verb) ?? {
+      codec: codecsOf(contract).request,
+      calls: new Set<Listener>(),
+    };
     station.listeners.set(contract.verb, entry);
     // A function of its own, so that the same listener may be added twice and removed once.
     const call: Listener = (body, inbound) => listener(body, inbound);

@@ -11,7 +11,7 @@ import {
   readHeader,
   readMessages,
 } from '../src/frame-core.ts';
-import { double, echo, hang } from './support/contracts.ts';
+import { double, echo, hang, locate } from './support/contracts.ts';
 import type { Harness } from './support/harness.ts';
 
 const soon = { timeoutMs: 5_000 };
@@ -127,7 +127,7 @@ export function protocolCompliance(parts: () => Parts): void {
       await net.settled(server);
       const raw = await net.raw();
       const prefix = `ringfort.${net.cluster}.`;
-      const whole = frameOf(2, { id: 1, verb: 'double', body: 1 });
+      const whole = frameOf(3, { id: 1, verb: 'double', body: 1 });
       const hostile = [
         Buffer.alloc(0),
         Buffer.from('hello'),
@@ -150,10 +150,10 @@ export function protocolCompliance(parts: () => Parts): void {
       server.serve('node.n1.math', double, handler);
       await net.settled(server);
       const ask = await asker(net);
-      const garbage = await ask('node.n1.math', frameOf(2, { id: 3, verb: 'double', body: Buffer.from([0xdc, 0xff]) }));
+      const garbage = await ask('node.n1.math', frameOf(3, { id: 3, verb: 'double', body: Buffer.from([0xdc, 0xff]) }));
       expect(garbage).toMatchObject({ kind: MessageKind.error, id: 3 });
       expect(garbage.value).toMatchObject({ 0: 'INVALID_MESSAGE' });
-      const expired = await ask('node.n1.math', frameOf(2, { id: 4, verb: 'double', timeoutMs: 0, body: 1 }));
+      const expired = await ask('node.n1.math', frameOf(3, { id: 4, verb: 'double', timeoutMs: 0, body: 1 }));
       expect(expired).toMatchObject({ kind: MessageKind.error, id: 4 });
       expect(expired.value).toMatchObject({ 0: 'DEADLINE_EXCEEDED' });
       expect(handler).not.toHaveBeenCalled();
@@ -161,15 +161,20 @@ export function protocolCompliance(parts: () => Parts): void {
   });
 
   describe('protocol versions', () => {
-    test('the one before is understood and answered in kind; its barrier is 0', async () => {
+    test('the one before is understood and answered in kind', async () => {
       const { net, server } = parts();
       const told = vi.fn((n: number) => n * 2);
       server.serve('node.n1.math', double, told);
+      server.serve('node.n1.math', locate, () => ({ places: [{ node: 'n1', rank: 1 }] }));
       await net.settled(server);
       const ask = await asker(net);
-      const answer = await ask('node.n1.math', frameOf(1, { id: 9, verb: 'double', body: 21 }));
-      expect(answer).toMatchObject({ version: 1, kind: MessageKind.reply, id: 9, value: 42 });
-      expect(told).toHaveBeenCalledWith(21, { from: 'client.raw', barrier: 0, timeoutMs: 1_000, protocol: 1 });
+      const answer = await ask('node.n1.math', frameOf(2, { id: 9, verb: 'double', body: 21 }));
+      expect(answer).toMatchObject({ version: 2, kind: MessageKind.reply, id: 9, value: 42 });
+      expect(told).toHaveBeenCalledWith(21, { from: 'client.raw', barrier: 0, timeoutMs: 1_000, protocol: 2 });
+      const mapped = await ask('node.n1.math', frameOf(2, { id: 10, verb: 'locate', body: { key: 'k', beyond: 1 } }));
+      expect(mapped).toMatchObject({ version: 2, value: { places: [{ node: 'n1', rank: 1 }] } });
+      const positional = await ask('node.n1.math', frameOf(3, { id: 11, verb: 'locate', body: ['k'] }));
+      expect(positional).toMatchObject({ version: 3, value: [[['n1', 1]]] });
     });
 
     test('any other is answered PROTOCOL_MISMATCH, to bus addresses only', async () => {
@@ -178,17 +183,19 @@ export function protocolCompliance(parts: () => Parts): void {
       await net.settled(server);
       const ask = await asker(net);
       const frame = frameOf(2, { id: 9, verb: 'double', body: 21 });
-      frame[2] = 9;
-      const answer = await ask('node.n1.math', frame);
-      expect(answer).toMatchObject({ kind: MessageKind.error, id: 0 });
-      expect(answer.value).toMatchObject(['PROTOCOL_MISMATCH', expect.any(String), { version: 9, spoken: [1, 2] }]);
+      for (const version of [1, 9]) {
+        frame[2] = version;
+        const answer = await ask('node.n1.math', frame);
+        expect(answer).toMatchObject({ kind: MessageKind.error, id: 0 });
+        expect(answer.value).toMatchObject(['PROTOCOL_MISMATCH', expect.any(String), { version, spoken: [2, 3] }]);
+      }
       const raw = await net.raw();
       const prefix = `ringfort.${net.cluster}.`;
       const bystander = vi.fn();
       await raw.subscribe(`${prefix}kv.put`, bystander);
       raw.publish(`${prefix}node.n1.math`, frame, `${prefix}kv.put`);
       raw.publish(`${prefix}node.n1.math`, frame);
-      await vi.waitFor(() => expect(server.stats().mismatched).toBe(3));
+      await vi.waitFor(() => expect(server.stats().mismatched).toBe(4));
       await server.flush();
       expect(bystander).not.toHaveBeenCalled();
     });
@@ -198,8 +205,8 @@ export function protocolCompliance(parts: () => Parts): void {
       const raw = await net.raw();
       const prefix = `ringfort.${net.cluster}.`;
       await raw.subscribe(`${prefix}node.n9.math`, ({ reply }) => {
-        const writer = new FrameWriter(2, 'node.n9');
-        const body = codec.pack.pack(['PROTOCOL_MISMATCH', 'only 3 and 4']);
+        const writer = new FrameWriter(3, 'node.n9');
+        const body = codec.pack.pack(['PROTOCOL_MISMATCH', 'only 4 and 5']);
         writer.append(MessageKind.error, 0, NO_VERB, 0, 0, body);
         raw.publish(reply!, writer.take());
       });

@@ -2,7 +2,7 @@ import { BusError, type CountedBus, defineContract } from '@ringfort/bus';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { protocolCompliance } from './compliance-protocol.ts';
-import { double, echo, fail, hang, happened } from './support/contracts.ts';
+import { double, echo, fail, hang, happened, locate } from './support/contracts.ts';
 import { type BreakableHarness, gate, type Harness, statusOf } from './support/harness.ts';
 
 const soon = { timeoutMs: 5_000 };
@@ -43,7 +43,7 @@ export function busCompliance<Net extends Harness>(
         server.serve('node.n1.math', double, told);
         await net.settled(server);
         await client.request('node.n1.math', double, 1, { timeoutMs: 4_321, barrier: 7 });
-        expect(told).toHaveBeenCalledWith(1, { from: 'client.c1', barrier: 7, timeoutMs: 4_321, protocol: 2 });
+        expect(told).toHaveBeenCalledWith(1, { from: 'client.c1', barrier: 7, timeoutMs: 4_321, protocol: 3 });
       });
 
       test('call ends exactly once, and never before it returns', async () => {
@@ -63,6 +63,92 @@ export function busCompliance<Net extends Harness>(
         await client.request('node.n1.math', double, 1, soon);
         expect(ends).toHaveLength(3);
         expect(ends).toEqual(expect.arrayContaining([8, 10, expect.objectContaining({ code: 'DEADLINE_EXCEEDED' })]));
+      });
+
+      test('callEach asks every address, and ends once for each with its own answer or error', async () => {
+        const told = vi.fn((n: number) => n * 2);
+        server.serve('node.n1.math', double, told);
+        client.serve('client.c1.math', double, (n) => n * 3);
+        await net.settled(server, client);
+        const ends = new Map<string, unknown>();
+        const to = ['node.n1.math', 'client.c1.math', 'node.n9.math', 'no address'];
+        const sent = client.stats().messagesOut;
+        await new Promise<void>((resolve) => {
+          client.callEach(to, double, 7, { ...soon, barrier: 3 }, (address, error, reply) => {
+            expect(ends.has(address)).toBe(false);
+            ends.set(address, error?.code ?? reply);
+            if (ends.size === to.length) resolve();
+          });
+          expect(ends.size).toBe(0);
+        });
+        expect(Object.fromEntries(ends)).toEqual({
+          'node.n1.math': 14,
+          'client.c1.math': 21,
+          'node.n9.math': 'NO_RESPONDERS',
+          'no address': 'INVALID_ARGUMENT',
+        });
+        expect(client.stats().messagesOut - sent).toBe(2);
+        expect(told).toHaveBeenCalledWith(7, expect.objectContaining({ barrier: 3 }));
+        expect(client.stats().pending).toBe(0);
+      });
+
+      test('callEach of what cannot be asked ends every address by name', async () => {
+        server.serve('node.n1.math', double, (n) => n);
+        await net.settled(server);
+        const to = ['node.n1.math', 'node.n2.math'];
+        const codesOf = (ask: (done: (to: string, error?: { code: string }) => void) => void) =>
+          new Promise<string[]>((resolve) => {
+            const codes: string[] = [];
+            ask((address, error) => {
+              codes.push(`${address} ${error?.code}`);
+              if (codes.length === to.length) resolve(codes);
+            });
+          });
+        const expired = await codesOf((done) => client.callEach(to, double, 1, { timeoutMs: 0 }, done));
+        expect(expired).toEqual(to.map((address) => `${address} DEADLINE_EXCEEDED`));
+        const unspeakable = await codesOf((done) => client.callEach(to, { ...double, verb: 'a b' }, 1, soon, done));
+        expect(unspeakable).toEqual(to.map((address) => `${address} INVALID_ARGUMENT`));
+        await client.close();
+        const closed = await codesOf((done) => client.callEach(to, double, 1, soon, done));
+        expect(closed).toEqual(to.map((address) => `${address} BUS_CLOSED`));
+      });
+
+      test('an answerer answers by its callback, once, at once or later; what it throws is its answer', async () => {
+        server.answer('node.n1.math', double, (n, inbound, done) => {
+          expect(inbound.from).not.toBe('');
+          if (n === 1) throw Object.assign(new Error('no room'), { code: 'DISK_FULL' });
+          if (n === 2) done(Object.assign(new Error('odd'), { code: 'ODD' }));
+          else if (n === 3) return void setImmediate(() => done(undefined, 6));
+          else done(undefined, n * 2);
+          done(undefined, 99);
+        });
+        await net.settled(server);
+        for (const asker of [client, server]) {
+          expect(await asker.request('node.n1.math', double, 4, soon)).toBe(8);
+          expect(await asker.request('node.n1.math', double, 3, soon)).toBe(6);
+          const refused = [1, 2].map((n) => asker.request('node.n1.math', double, n, soon).catch((e) => e.code));
+          expect(await Promise.all(refused)).toEqual(['DISK_FULL', 'ODD']);
+        }
+        expect(server.stats()).toMatchObject({ running: 0 });
+      });
+
+      test('fields that are absent, undefined or null arrive as they were sent', async () => {
+        const told = vi.fn(() => ({ places: [] }));
+        server.serve('node.n1.math', locate, told);
+        await net.settled(server);
+        const bodies = [
+          { key: 'k' },
+          { key: 'k', far: true },
+          { key: 'k', note: null },
+          { key: 'k', note: 'n' },
+          { key: 'k', far: false, note: 'n' },
+        ];
+        for (const body of bodies) {
+          await client.request('node.n1.math', locate, body, soon);
+          expect(told.mock.lastCall).toStrictEqual([body, expect.anything()]);
+        }
+        await client.request('node.n1.math', locate, { key: 'k', far: undefined }, soon);
+        expect(told).toHaveBeenLastCalledWith({ key: 'k' }, expect.anything());
       });
 
       test('without an answer in time, DEADLINE_EXCEEDED; the answer that comes late is dropped and counted', async () => {
