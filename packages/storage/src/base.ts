@@ -6,8 +6,12 @@ export interface Base {
   get(key: ByteKey): Uint8Array | undefined;
   /** Rows with `start <= key < end`, in order. */
   range(start: ByteKey, end: ByteKey): Iterable<readonly [ByteKey, Uint8Array]>;
-  /** Takes rows over, in order of their keys, then the marker; durable when resolved. Repeating it changes nothing. @throws STORE_FULL */
-  apply(rows: readonly Row[], marker: Row): Promise<void>;
+  /**
+   * Takes rows over, in order of their keys, then the marker; durable when resolved. Repeating it changes nothing.
+   * @param bytes about what the rows weigh
+   * @throws STORE_FULL
+   */
+  apply(rows: Iterable<Row>, bytes: number, marker: Row): Promise<void>;
   bytesOnDisk(): number;
   close(): Promise<void>;
 }

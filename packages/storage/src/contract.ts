@@ -34,8 +34,9 @@ export const replicaWriteRequestSchema = z.object({
   owedTo: z.array(z.string()).max(16).optional(),
 });
 export const replicaWriteReplySchema = z.object({
-  digest: digestSchema,
   durable: z.boolean(),
+  /** Of what is stored now; absent: what was sent is stored as it is. */
+  digest: digestSchema.optional(),
   /** What is stored now, when it differs from what was sent. */
   merged: bytes.optional(),
 });

@@ -22,19 +22,21 @@ interface JournalFile {
  */
 export class FileJournal implements Journal {
   readonly #directory: string;
-  readonly #files: readonly JournalFile[];
+  readonly #files: readonly [JournalFile, JournalFile];
   #current = 0;
   #failure: StoreSyncFailedError | undefined;
   readonly #flush = new SharedFlush(() => this.#syncFiles());
 
   constructor(directory: string) {
     this.#directory = directory;
-    this.#files = journalPaths(directory).map((path) => ({ fd: openFile(path), at: 0, syncedAt: 0 }));
+    const [one, other] = journalPaths(directory);
+    this.#files = [openFile(one), openFile(other)];
     syncDirectory(directory);
   }
 
   get durable(): boolean {
-    return this.#failure === undefined && this.#files.every((file) => file.syncedAt === file.at);
+    const [one, other] = this.#files;
+    return this.#failure === undefined && one.syncedAt === one.at && other.syncedAt === other.at;
   }
 
   get bytes(): number {
@@ -88,7 +90,7 @@ export class FileJournal implements Journal {
   }
 }
 
-const journalPaths = (directory: string) => ['journal-0', 'journal-1'].map((name) => join(directory, name));
+const journalPaths = (directory: string) => [join(directory, 'journal-0'), join(directory, 'journal-1')] as const;
 
 /** The frames of both files, each up to its first break. */
 export function readJournal(directory: string): Frame[][] {
@@ -102,7 +104,11 @@ export function readJournal(directory: string): Frame[][] {
   });
 }
 
-function openFile(path: string): number {
+function openFile(path: string): JournalFile {
+  return { fd: openOrMake(path), at: 0, syncedAt: 0 };
+}
+
+function openOrMake(path: string): number {
   try {
     return openSync(path, 'r+', 0o600);
   } catch (error) {

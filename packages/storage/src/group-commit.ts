@@ -2,12 +2,12 @@ import { StoreClosedError, StoreOverloadedError } from './errors.ts';
 
 /** One write that waits for the next batch. */
 export interface Waiting<Context> {
-  /** Stages the write; what it throws refuses this write alone. Answers what to do once the batch is committed. */
-  readonly stage: (context: Context) => () => void;
-  readonly refuse: (error: unknown) => void;
+  /** Stages the write; what it throws refuses this write alone. */
+  stage(context: Context): void;
+  refuse(error: unknown): void;
 }
 
-export interface GroupCommitOptions<Context> {
+export interface GroupCommitOptions<Context, One extends Waiting<Context>> {
   /** Calls back once the work of this turn of the event loop has been taken in. */
   readonly nextTurn: (fn: () => void) => void;
   /** Undefined: there is room for a batch; else when to look again. What it throws or rejects with refuses all that wait. */
@@ -15,23 +15,26 @@ export interface GroupCommitOptions<Context> {
   readonly begin: () => Context;
   /** Makes the batch count, or throws: then all of it is refused. */
   readonly commit: (context: Context) => void;
+  /** The batch counts: these are its writes. */
+  readonly committed: (batch: readonly One[]) => void;
   readonly maxBatch: number;
   readonly maxQueued: number;
 }
 
 /** Runs the writes of one turn of the event loop as one batch. */
-export class GroupCommit<Context> {
-  readonly #options: GroupCommitOptions<Context>;
-  #queue: Waiting<Context>[] = [];
+export class GroupCommit<Context, One extends Waiting<Context>> {
+  readonly #options: GroupCommitOptions<Context, One>;
+  readonly #run = () => this.#runNext();
+  #queue: One[] = [];
   #scheduled = false;
   #closed = false;
   #idle: (() => void) | undefined;
 
-  constructor(options: GroupCommitOptions<Context>) {
+  constructor(options: GroupCommitOptions<Context, One>) {
     this.#options = options;
   }
 
-  add(waiting: Waiting<Context>): void {
+  add(waiting: One): void {
     const { maxQueued } = this.#options;
     if (this.#closed) waiting.refuse(new StoreClosedError());
     else if (this.#queue.length >= maxQueued) waiting.refuse(new StoreOverloadedError(maxQueued));
@@ -53,10 +56,10 @@ export class GroupCommit<Context> {
   #schedule(): void {
     if (this.#scheduled || this.#queue.length === 0) return;
     this.#scheduled = true;
-    this.#options.nextTurn(() => this.#run());
+    this.#options.nextTurn(this.#run);
   }
 
-  #run(): void {
+  #runNext(): void {
     let room: Promise<void> | undefined;
     try {
       room = this.#options.makeRoom();
@@ -76,14 +79,15 @@ export class GroupCommit<Context> {
   }
 
   #runBatch(): void {
-    const { begin, commit, maxBatch } = this.#options;
+    const { begin, commit, committed, maxBatch } = this.#options;
     const batch = this.#queue.length <= maxBatch ? this.#queue : this.#queue.slice(0, maxBatch);
     this.#queue = this.#queue.length <= maxBatch ? [] : this.#queue.slice(maxBatch);
     const context = begin();
-    const staged: [Waiting<Context>, () => void][] = [];
+    const staged: One[] = [];
     for (const waiting of batch) {
       try {
-        staged.push([waiting, waiting.stage(context)]);
+        waiting.stage(context);
+        staged.push(waiting);
       } catch (error) {
         waiting.refuse(error);
       }
@@ -91,15 +95,15 @@ export class GroupCommit<Context> {
     try {
       commit(context);
     } catch (error) {
-      for (const [waiting] of staged) waiting.refuse(error);
+      for (const waiting of staged) waiting.refuse(error);
       return;
     }
-    for (const [, committed] of staged) committed();
+    committed(staged);
   }
 
   #refuseAll(error: unknown): void {
     const refused = this.#queue;
     this.#queue = [];
-    for (const { refuse } of refused) refuse(error);
+    for (const waiting of refused) waiting.refuse(error);
   }
 }

@@ -25,6 +25,7 @@ export type {
   RecordId,
   Store,
   StoredRecord,
+  WriteDone,
   WriteOptions,
   WriteResult,
 } from './port.ts';

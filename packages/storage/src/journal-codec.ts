@@ -18,22 +18,38 @@ export interface Frame {
   readonly rows: readonly Row[];
 }
 
+/** A larger one is not kept for the next frame. */
+const maxKeptBytes = 1 << 20;
+let scratch: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** The frame lies in memory that the next call overwrites: whoever keeps it copies it. */
 export function encodeFrame(sequence: number, rows: readonly Row[]): Uint8Array {
   let size = headBytes;
-  for (const [key, value] of rows) size += 6 + key.length + (value?.length ?? 0);
-  const out = Buffer.allocUnsafe(size);
+  for (const [key, value] of rows) size += 6 + key.length + (value === null ? 0 : value.length);
+  const out = frameMemory(size);
   out.writeUInt32LE(size - headBytes, 0);
-  out.writeBigUInt64LE(BigInt(sequence), 12);
+  out.writeUInt32LE(sequence % 2 ** 32, 12);
+  out.writeUInt32LE(Math.floor(sequence / 2 ** 32), 16);
   let at = headBytes;
   for (const [key, value] of rows) at = writeRow(out, at, key, value);
-  out.writeBigUInt64LE(hash64(out.subarray(12)), 4);
-  return out;
+  const { high, low } = hash64(out.subarray(12, size));
+  out.writeInt32LE(low, 4);
+  out.writeInt32LE(high, 8);
+  return out.subarray(0, size);
+}
+
+function frameMemory(size: number): Buffer {
+  if (size <= scratch.length) return scratch;
+  const larger = Buffer.allocUnsafeSlow(Math.max(size, 2 * scratch.length));
+  if (size <= maxKeptBytes) scratch = larger;
+  return larger;
 }
 
 function writeRow(out: Buffer, start: number, key: ByteKey, value: Value): number {
   let at = out.writeUInt16LE(key.length, start);
   at = out.writeUInt32LE(value === null ? deleted : value.length, at);
-  at += out.write(key, at, 'latin1');
+  for (let i = 0; i < key.length; i++) out[at + i] = key.charCodeAt(i);
+  at += key.length;
   if (value === null) return at;
   out.set(value, at);
   return at + value.length;
@@ -46,7 +62,9 @@ export function decodeFrames(file: Uint8Array): Frame[] {
   let at = 0;
   while (at + headBytes <= bytes.length) {
     const end = at + headBytes + bytes.readUInt32LE(at);
-    if (end > bytes.length || hash64(bytes.subarray(at + 12, end)) !== bytes.readBigUInt64LE(at + 4)) break;
+    if (end > bytes.length) break;
+    const { high, low } = hash64(bytes.subarray(at + 12, end));
+    if (low !== bytes.readInt32LE(at + 4) || high !== bytes.readInt32LE(at + 8)) break;
     const sequence = Number(bytes.readBigUInt64LE(at + 12));
     if (frames.length > 0 && sequence !== frames.at(-1)!.sequence + 1) break;
     frames.push({ sequence, rows: readRows(bytes, at + headBytes, end) });

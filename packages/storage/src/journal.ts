@@ -4,7 +4,7 @@ export interface Journal {
   readonly durable: boolean;
   /** Bytes in the file that is being written. */
   readonly bytes: number;
-  /** Hands one frame to the operating system: it survives this process. @throws STORE_FULL, STORE_SYNC_FAILED */
+  /** Hands one frame to the operating system: it survives this process. The frame's memory is not kept. @throws STORE_FULL, STORE_SYNC_FAILED */
   append(frame: Uint8Array): void;
   /** Resolves when all that was appended so far is on disk. Calls at the same time share one flush. */
   sync(): Promise<void>;

@@ -78,7 +78,8 @@ export const hintKey = (id: RecordId): ByteKey => `H${encodeId(id)}`;
 export const owedPrefix = (target: string): ByteKey => `O${escapeEnd(utf8('target', target))}${end}`;
 export const owedKey = (target: string, encodedId: ByteKey): ByteKey => owedPrefix(target) + encodedId;
 export const leafPrefix = (partition: number): ByteKey => `L${uint16(partition)}`;
-export const leafKey = (partition: number, leaf: number): ByteKey => leafPrefix(partition) + uint16(leaf);
+export const leafKey = (partition: number, leaf: number): ByteKey =>
+  String.fromCharCode(0x4c, partition >>> 8, partition & 255, leaf >>> 8, leaf & 255);
 export const leafOfKey = (key: ByteKey): number => readUint16(key, 3);
 export const partitionPrefix = (partition: number): ByteKey => `P${uint16(partition)}`;
 export const metaKey = (name: string): ByteKey => `M${utf8('meta key', name)}`;
@@ -102,8 +103,12 @@ export function afterPrefix(prefix: ByteKey): ByteKey {
 /** The least key greater than this one. */
 export const nextKey = (key: ByteKey): ByteKey => `${key}\x00`;
 
-/** Keys of one group lie together in the order, and no range that a store walks spans two. */
-export function groupOf(key: ByteKey): string {
-  const table = key[0];
-  return table === 'P' || table === 'H' || table === 'L' ? key.slice(0, 3) : key.slice(0, 1);
+/**
+ * Keys of one group lie together in the order, groups in the order of their numbers, and no range that a store walks spans two: a table by
+ * itself, or its part of one partition.
+ */
+export function groupOf(key: ByteKey): number {
+  const table = key.charCodeAt(0);
+  const parted = table === 0x50 || table === 0x48 || table === 0x4c; // P, H, L
+  return parted ? (table << 16) | readUint16(key, 1) : table << 16;
 }

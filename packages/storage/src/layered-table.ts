@@ -125,7 +125,7 @@ export class LayeredTable {
     const { rows, upTo } = this.#frozen;
     // First the journal: else a power cut could leave some rows of a frame in the base, and none in the journal.
     await this.#options.journal.sync();
-    await this.#options.base.apply(rows.rowsInOrder(), [checkpointKey, encodeSequence(upTo)]);
+    await this.#options.base.apply(rows.rowsInOrder(), rows.bytes, [checkpointKey, encodeSequence(upTo)]);
     this.#marked = upTo;
     this.#frozen = undefined;
   }

@@ -61,13 +61,17 @@ export class LmdbBase implements Base {
     }
   }
 
-  async apply(rows: readonly Row[], marker: Row): Promise<void> {
-    const bytes = rows.reduce((sum, [key, value]) => sum + key.length + (value?.length ?? 0), 0);
+  async apply(rows: Iterable<Row>, bytes: number, marker: Row): Promise<void> {
     if (this.bytesOnDisk() + bytes > this.#options.maxBytes) throw new StoreFullError(this.#options.directory);
-    for (let at = 0; at < rows.length; at += rowsPerTransaction) {
-      await this.#commit(rows.slice(at, at + rowsPerTransaction));
+    let part: Row[] = [];
+    for (const row of rows) {
+      part.push(row);
+      if (part.length < rowsPerTransaction) continue;
+      await this.#commit(part);
       await nextTurn();
+      part = [];
     }
+    if (part.length > 0) await this.#commit(part);
     await this.#commit([marker]);
     this.#db.resetReadTxn();
   }

@@ -11,7 +11,7 @@ import type { Durability } from './port.ts';
 import { StoreEngine } from './store-engine.ts';
 
 /** The format of everything in the directory. */
-export const storeFormat = 1;
+export const storeFormat = 2;
 const formatKey = ownKey('format');
 const storeIdKey = ownKey('storeId');
 const mebibyte = 1024 * 1024;
@@ -32,8 +32,10 @@ export interface LmdbStoreOptions {
   readonly mapBytes?: number;
   /** The most that the data file may take on disk; past it `STORE_FULL`. Default: what the disk has. */
   readonly maxBytes?: number;
-  /** Rows held in memory and journal before they are moved into LMDB; 8 MiB. Up to twice that is held. */
+  /** Rows held in memory and journal before they are moved into LMDB; 64 MiB. Up to twice that is held. */
   readonly checkpointBytes?: number;
+  /** Records kept in memory, ready to be answered; 64 MiB. */
+  readonly cacheBytes?: number;
   /** Writes that may wait, 65,536; past it `STORE_OVERLOADED`. */
   readonly maxQueuedWrites?: number;
   readonly clock?: Clock;
@@ -79,7 +81,7 @@ async function openLocked(
     base,
     journal,
     clock,
-    checkpointBytes: options.checkpointBytes ?? 8 * mebibyte,
+    checkpointBytes: options.checkpointBytes ?? 64 * mebibyte,
     retryMs: 500,
     lastSequence: decodeSequence(base.get(checkpointKey)),
   });
@@ -90,6 +92,7 @@ async function openLocked(
     syncIntervalMs: options.syncIntervalMs ?? 100,
     maxHintBytesPerTarget: options.maxHintBytesPerTarget ?? 256 * mebibyte,
     maxQueuedWrites: options.maxQueuedWrites ?? 65_536,
+    cacheBytes: options.cacheBytes ?? 64 * mebibyte,
     clock,
     table,
     base,
@@ -109,6 +112,7 @@ async function identify(base: Base, directory: string, random: Random): Promise<
         [formatKey, Uint8Array.of(storeFormat)],
         [storeIdKey, Buffer.from(storeId)],
       ],
+      0,
       [checkpointKey, encodeSequence(0)],
     );
     return storeId;

@@ -28,6 +28,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): StoreEngine {
     syncIntervalMs: options.syncIntervalMs ?? 100,
     maxHintBytesPerTarget: options.maxHintBytesPerTarget ?? 256 * 1024 * 1024,
     maxQueuedWrites: options.maxQueuedWrites ?? 65_536,
+    cacheBytes: 16 * 1024 * 1024,
     clock,
     table: new LayeredTable({
       base: noBase,

@@ -11,7 +11,7 @@ interface Group {
 
 /** The newest rows, in memory, over what lies below them; in order within a group of keys. */
 export class Memtable {
-  readonly #groups = new Map<string, Group>();
+  readonly #groups = new Map<number, Group>();
   #bytes = 0;
   #size = 0;
 
@@ -69,11 +69,12 @@ export class Memtable {
     }
   }
 
-  /** All rows in the order of their keys. */
-  rowsInOrder(): Row[] {
-    const rows: Row[] = [];
-    for (const group of this.#groups.values()) for (const row of group.rows) rows.push(row);
-    return rows.sort((a, b) => compareKeys(a[0], b[0]));
+  /** All rows in the order of their keys; sorted group by group, as they are asked for. */
+  *rowsInOrder(): Generator<Row> {
+    for (const name of [...this.#groups.keys()].sort((a, b) => a - b)) {
+      const { rows } = this.#groups.get(name)!;
+      for (const row of [...rows].sort((a, b) => compareKeys(a[0], b[0]))) yield row;
+    }
   }
 }
 

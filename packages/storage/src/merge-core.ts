@@ -4,16 +4,18 @@ import {
   encodeObject,
   highestCounter,
   mergeObjects,
+  replaces,
   type VersionedObject,
+  vectorEntryOf,
 } from '@ringfort/versioning';
-import { hash64 } from './hash.ts';
-import { encodeRecord, type RecordView } from './record-codec.ts';
+import { type Hash64, hash64, sameHash } from './hash.ts';
+import type { RecordId } from './port.ts';
+import { RecordView } from './record-codec.ts';
 
 /** What a write does to the record under its id. */
 export interface MergeOutcome {
-  /** The record to store; undefined: what is stored stays as it is. */
-  readonly record: Uint8Array | undefined;
-  readonly hash: bigint;
+  /** What is stored from now on; the record that was held, when nothing is to be stored. */
+  readonly after: RecordView;
   /** The object as stored now, when it differs from what was handed in. */
   readonly merged: Uint8Array | undefined;
   readonly foreign?: SeenAhead | undefined;
@@ -31,39 +33,63 @@ export interface SeenAhead {
  * @throws the error of `decodeObject` for bytes that are no object
  */
 export function mergeRecord(
+  id: RecordId,
   held: RecordView | undefined,
   incoming: Uint8Array,
   actor: ActorId | undefined,
 ): MergeOutcome {
   const hash = hash64(incoming);
-  if (held !== undefined && held.hash === hash) {
-    const sameActor = actor === undefined || actor === held.actor;
-    return { record: sameActor ? undefined : encodeRecord(incoming, hash, actor), hash, merged: undefined };
+  if (held === undefined) {
+    decodeObject(incoming);
+    return { after: RecordView.make(incoming, hash, actor, id), merged: undefined };
   }
-  const object = decodeObject(incoming);
-  if (held === undefined) return { record: encodeRecord(incoming, hash, actor), hash, merged: undefined };
   const kept = actor ?? held.actor;
-  const foreign = actor === undefined ? seenAhead(held, object) : undefined;
-  const merged = mergeObjects(held.object, object);
-  if (merged === object) return { record: encodeRecord(incoming, hash, kept), hash, merged: undefined, foreign };
-  if (merged === held.object) {
-    const record = kept === held.actor ? undefined : encodeRecord(held.bytes, held.hash, kept);
-    return { record, hash: held.hash, merged: held.bytes };
+  if (sameHash(held.hash, hash)) {
+    const after = kept === held.actor ? held : RecordView.make(incoming, hash, kept, id);
+    return { after, merged: undefined };
   }
-  const bytes = encodeObject(merged);
-  const mergedHash = hash64(bytes);
+  const asked = actor === undefined ? held.actor : undefined;
+  if (replaces(incoming, held.bytes)) {
+    const foreign = asked === undefined ? undefined : aheadOf(held.bytes, incoming, asked);
+    return { after: RecordView.make(incoming, hash, kept, id), merged: undefined, foreign };
+  }
+  return mergeDecoded(id, held, { bytes: incoming, object: decodeObject(incoming), hash }, kept, asked);
+}
+
+/** The general case, which {@link replaces} is a short cut of. */
+function mergeDecoded(
+  id: RecordId,
+  held: RecordView,
+  incoming: { readonly bytes: Uint8Array; readonly object: VersionedObject; readonly hash: Hash64 },
+  kept: ActorId | undefined,
+  asked: ActorId | undefined,
+): MergeOutcome {
+  const { bytes, object, hash } = incoming;
+  const foreign = asked === undefined ? undefined : seenAhead(held.object, object, asked);
+  const merged = mergeObjects(held.object, object);
+  if (merged === object) return { after: RecordView.make(bytes, hash, kept, id), merged: undefined, foreign };
+  if (merged === held.object) {
+    const after = kept === held.actor ? held : RecordView.make(held.bytes, held.hash, kept, id);
+    return { after, merged: held.bytes };
+  }
+  const mergedBytes = encodeObject(merged);
+  const mergedHash = hash64(mergedBytes);
   return {
-    record: encodeRecord(bytes, mergedHash, kept),
-    hash: mergedHash,
-    merged: mergedHash === hash ? undefined : bytes,
+    after: RecordView.make(mergedBytes, mergedHash, kept, id),
+    merged: sameHash(mergedHash, hash) ? undefined : mergedBytes,
     foreign,
   };
 }
 
-function seenAhead(held: RecordView, object: VersionedObject): SeenAhead | undefined {
-  const { actor } = held;
-  if (actor === undefined) return undefined;
-  const known = highestCounter(held.object.clock, actor);
+function seenAhead(held: VersionedObject, object: VersionedObject, actor: ActorId): SeenAhead | undefined {
+  const known = highestCounter(held.clock, actor);
   const seen = highestCounter(object.clock, actor);
+  return seen > known ? { actor, seen, known } : undefined;
+}
+
+/** The same by encodings, where one {@link replaces} the other. */
+function aheadOf(held: Uint8Array, incoming: Uint8Array, actor: ActorId): SeenAhead | undefined {
+  const known = vectorEntryOf(held, actor);
+  const seen = vectorEntryOf(incoming, actor);
   return seen > known ? { actor, seen, known } : undefined;
 }

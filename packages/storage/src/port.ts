@@ -15,7 +15,7 @@ export interface StoredRecord {
   readonly object: VersionedObject;
   /** Canonical encoding of the replicated part: equal bytes mean equal objects. */
   readonly bytes: Uint8Array;
-  /** 64-bit hash of `bytes`, 16 hex digits; also the record's checksum, verified on every read. */
+  /** 64-bit hash of `bytes`, 16 hex digits; also the record's checksum, verified whenever it is read from disk. */
   readonly digest: string;
   /** The actor under which this store coordinates the key (local, never replicated). */
   readonly actor: ActorId | undefined;
@@ -29,6 +29,9 @@ export interface WriteResult {
   /** Whether it is on disk, not only committed. */
   readonly durable: boolean;
 }
+
+/** `error` is given, or `result` is the answer. */
+export type WriteDone = (error: Error | undefined, result: WriteResult | undefined) => void;
 
 export interface WriteOptions {
   /** Set by the coordinator of the write: the actor it used, kept beside the record. */
@@ -82,10 +85,12 @@ export interface Store {
   /** Random, drawn when the directory was made; with the node's id, its identity. */
   readonly storeId: string;
   readonly durability: Durability;
-  /** The primary record. Verifies the checksum: `CORRUPT_RECORD`. */
+  /** The primary record. Verifies the checksum of what is not in memory yet: `CORRUPT_RECORD`. */
   read(id: RecordId): StoredRecord | undefined;
   /** Read-merge-write in one transaction, the Merkle leaf updated in it. */
   write(id: RecordId, bytes: Uint8Array, options?: WriteOptions): Promise<WriteResult>;
+  /** {@link Store.write} by callback, for the hot path: no promise is made. Always answers later, once. */
+  submit(id: RecordId, bytes: Uint8Array, options: WriteOptions, done: WriteDone): void;
 
   /** Who is told of foreign dots: the coordinator. Replaces the former listener. */
   onForeignDot(listener: (dot: ForeignDot) => void): void;

@@ -1,6 +1,6 @@
 import { type ActorId, decodeObject, type VersionedObject } from '@ringfort/versioning';
 import { CorruptRecordError } from './errors.ts';
-import { hash64, hex64 } from './hash.ts';
+import { type Hash64, hash64, hex64 } from './hash.ts';
 import type { RecordId, StoredRecord } from './port.ts';
 
 /**
@@ -8,52 +8,69 @@ import type { RecordId, StoredRecord } from './port.ts';
  *
  *     format (1)  actor's length (1)  checksum (8)  actor  object bytes
  *
- * The checksum is the hash of the object bytes (the digest), mixed with that of the header when there is an actor.
+ * The checksum is the hash of the object bytes (the digest), its lower half mixed with a hash of the actor when there is one.
  */
-const format = 1;
+const format = 2;
 const headBytes = 10;
 
-/** @param digest hash of `object`. Copies both into new memory. */
-export function encodeRecord(object: Uint8Array, digest: bigint, actor: ActorId | undefined): Uint8Array {
-  const name = actor ?? '';
-  const record = Buffer.allocUnsafe(headBytes + name.length + object.length);
-  record[0] = format;
-  record[1] = name.length;
-  record.writeBigUInt64LE(digest ^ actorHash(name), 2);
-  record.write(name, headBytes, 'latin1');
-  record.set(object, headBytes + name.length);
-  return record;
-}
-
-function actorHash(name: string): bigint {
-  return name === '' ? 0n : hash64(Buffer.from(name, 'latin1'));
-}
-
-/** A record read from a store: its checksum has been verified, its object is decoded on first use. */
+/**
+ * A record as it lies in memory: read from below and verified then, or made here by a write. It is not verified again as long as it stays in
+ * memory. Digest and object are made on first use and kept.
+ */
 export class RecordView implements StoredRecord {
-  readonly bytes: Uint8Array;
-  readonly hash: bigint;
+  /** With its head, as it is stored. */
+  readonly stored: Uint8Array;
+  readonly hash: Hash64;
   readonly actor: ActorId | undefined;
   readonly #id: RecordId;
+  #bytes: Uint8Array | undefined;
+  #digest: string | undefined;
   #object: VersionedObject | undefined;
 
-  /** @throws CORRUPT_RECORD */
-  constructor(record: Uint8Array, id: RecordId) {
+  private constructor(stored: Uint8Array, hash: Hash64, actor: ActorId | undefined, id: RecordId) {
+    this.stored = stored;
+    this.hash = hash;
+    this.actor = actor;
     this.#id = id;
+  }
+
+  /** A record that comes from a store, verified. @throws CORRUPT_RECORD */
+  static read(record: Uint8Array, id: RecordId): RecordView {
     if (record.length < headBytes || record[0] !== format) throw new CorruptRecordError(id, 'it has no known format');
-    const stored = Buffer.from(record.buffer, record.byteOffset, record.length);
     const nameEnd = headBytes + record[1]!;
     if (nameEnd > record.length) throw new CorruptRecordError(id, 'it is too short');
-    const name = stored.toString('latin1', headBytes, nameEnd);
-    this.bytes = record.subarray(nameEnd);
-    this.actor = name === '' ? undefined : name;
-    this.hash = hash64(this.bytes);
-    if ((this.hash ^ actorHash(name)) !== stored.readBigUInt64LE(2))
+    let actor = '';
+    for (let i = headBytes; i < nameEnd; i++) actor += String.fromCharCode(record[i]!);
+    const hash = hash64(record.subarray(nameEnd));
+    if (int32At(record, 2) !== (hash.low ^ actorHash(actor)) || int32At(record, 6) !== hash.high)
       throw new CorruptRecordError(id, 'its checksum does not match');
+    return new RecordView(record, hash, actor === '' ? undefined : actor, id);
+  }
+
+  /** A new record, in new memory. @param hash of `object` */
+  static make(object: Uint8Array, hash: Hash64, actor: ActorId | undefined, id: RecordId): RecordView {
+    const name = actor ?? '';
+    const start = headBytes + name.length;
+    const record = Buffer.allocUnsafe(start + object.length);
+    record[0] = format;
+    record[1] = name.length;
+    setInt32At(record, 2, hash.low ^ actorHash(name));
+    setInt32At(record, 6, hash.high);
+    for (let i = 0; i < name.length; i++) record[headBytes + i] = name.charCodeAt(i);
+    record.set(object, start);
+    return new RecordView(record, hash, actor, id);
+  }
+
+  get bytes(): Uint8Array {
+    const { stored } = this;
+    const start = headBytes + stored[1]!;
+    this.#bytes ??= new Uint8Array(stored.buffer, stored.byteOffset + start, stored.length - start);
+    return this.#bytes;
   }
 
   get digest(): string {
-    return hex64(this.hash);
+    this.#digest ??= hex64(this.hash);
+    return this.#digest;
   }
 
   get object(): VersionedObject {
@@ -68,4 +85,22 @@ export class RecordView implements StoredRecord {
       throw new CorruptRecordError(this.#id, 'its object does not decode', { cause });
     }
   }
+}
+
+/** FNV-1a of the characters, 0 for none: it is told when any one byte changes. */
+function actorHash(name: string): number {
+  let hash = name === '' ? 0 : 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+  return hash | 0;
+}
+
+function int32At(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+}
+
+function setInt32At(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
 }

@@ -21,7 +21,7 @@ import {
   StoreReadOnlyError,
 } from './errors.ts';
 import { bytesOfKey, primaryKey } from './keys-core.ts';
-import type { Store } from './port.ts';
+import type { Store, WriteDone, WriteResult } from './port.ts';
 import { type StorageEvent, type StorageMode, storageMachine } from './storage-machine.ts';
 
 /** Where failures are told; a pino logger fits. */
@@ -63,11 +63,12 @@ export function serveStorage(options: ServeStorageOptions): ServedStorage {
       replicaRead,
       guardReads(gate, (request, inbound) => readReplica(store, request, inbound)),
     ),
-    bus.serve(address, replicaWrite, (request, inbound) => {
+    bus.answer(address, replicaWrite, (request, inbound, done) => {
       gate.checkWritable();
-      return writeReplica(store, request, inbound).catch((error: unknown) => {
-        gate.report(error);
-        throw error;
+      writeReplica(store, request, inbound, (error, result) => {
+        if (error !== undefined) gate.report(error);
+        if (result === undefined) done(error);
+        else done(undefined, replyOf(result));
       });
     }),
     bus.serve(
@@ -211,17 +212,20 @@ function verifyReplicas(
   return { stale };
 }
 
-async function writeReplica(
-  store: Store,
-  request: ReplicaWriteRequest,
-  { barrier }: Inbound,
-): Promise<ReplicaWriteReply> {
+function writeReplica(store: Store, request: ReplicaWriteRequest, { barrier }: Inbound, done: WriteDone): void {
   const { object, owedTo, sync } = request;
   const options = { sync, barrier };
-  const { digest, durable, merged } = await (owedTo === undefined
-    ? store.write(request, object, options)
-    : store.writeHint(request, object, owedTo, options));
-  return merged === undefined ? { digest, durable } : { digest, durable, merged };
+  if (owedTo === undefined) store.submit(request, object, options, done);
+  else
+    store.writeHint(request, object, owedTo, options).then(
+      (result) => done(undefined, result),
+      (error: Error) => done(error, undefined),
+    );
+}
+
+/** The sender knows the digest of what it sent. */
+function replyOf({ digest, durable, merged }: WriteResult): ReplicaWriteReply {
+  return merged === undefined ? { durable } : { durable, digest, merged };
 }
 
 function checkBarrier(store: Store, partition: number, sent: number): void {

@@ -8,6 +8,8 @@ import type { Journal } from './journal.ts';
 import * as keys from './keys-core.ts';
 import type { LayeredTable } from './layered-table.ts';
 import { Leaves } from './leaves.ts';
+import { page } from './paging.ts';
+import { nothingWritten, PendingWrite } from './pending-write.ts';
 import type {
   Durability,
   ForeignDot,
@@ -17,9 +19,11 @@ import type {
   RecordId,
   Store,
   StoredRecord,
+  WriteDone,
   WriteOptions,
   WriteResult,
 } from './port.ts';
+import { RecordCache } from './record-cache.ts';
 import { RecordView } from './record-codec.ts';
 import { type Counts, countsKey, decodeCounts, Stage } from './stage.ts';
 import { checkBarrier, readHint, stageDelivered, stageHint, stageWrite, type Written } from './write-core.ts';
@@ -31,6 +35,7 @@ export interface EngineOptions {
   readonly syncIntervalMs: number;
   readonly maxHintBytesPerTarget: number;
   readonly maxQueuedWrites: number;
+  readonly cacheBytes: number;
   readonly clock: Clock;
   readonly table: LayeredTable;
   readonly base: Base;
@@ -49,10 +54,11 @@ export class StoreEngine implements Store {
   readonly durability: Durability;
   readonly #options: EngineOptions;
   readonly #table: LayeredTable;
+  readonly #records: RecordCache;
   readonly #leaves: Leaves;
   readonly #ledger = new HintLedger();
   readonly #barriers = new Map<number, number>();
-  readonly #commits: GroupCommit<Stage>;
+  readonly #commits: GroupCommit<Stage, PendingWrite>;
   #counts: Counts;
   #onForeignDot: ((dot: ForeignDot) => void) | undefined;
   #syncTimer: unknown;
@@ -64,19 +70,22 @@ export class StoreEngine implements Store {
     this.storeId = options.storeId;
     this.durability = options.durability;
     this.#table = options.table;
+    this.#records = new RecordCache(options.table, options.cacheBytes);
     this.#leaves = new Leaves(options.table);
     this.#counts = decodeCounts(options.table.get(countsKey));
     for (const [key, value] of this.#table.range('B', 'C'))
       this.#barriers.set(keys.barrierPartition(key), Buffer.from(value).readUInt32LE());
     for (const [key, row] of this.#table.range('O', 'P'))
       this.#ledger.record(keys.owedTarget(key), undefined, decodeOwedRow(row));
+    const parts = { table: this.#table, records: this.#records, leaves: this.#leaves, ledger: this.#ledger };
     this.#commits = new GroupCommit({
       nextTurn: options.nextTurn,
       makeRoom: () => this.#table.makeRoom(),
-      begin: () => new Stage(this.#table, this.#leaves, this.#ledger, this.#counts),
+      begin: () => new Stage(parts, this.#counts),
       commit: (stage) => {
         this.#counts = stage.commit();
       },
+      committed: (batch) => this.#answer(batch),
       maxBatch,
       maxQueued: options.maxQueuedWrites,
     });
@@ -84,12 +93,17 @@ export class StoreEngine implements Store {
 
   read(id: RecordId): StoredRecord | undefined {
     this.#checkOpen();
-    const record = this.#table.get(keys.primaryKey(id));
-    return record === undefined ? undefined : new RecordView(record, id);
+    return this.#records.read(id);
   }
 
   write(id: RecordId, bytes: Uint8Array, options: WriteOptions = {}): Promise<WriteResult> {
-    return this.#commit(options.sync, (stage) => {
+    return new Promise((resolve, reject) => {
+      this.submit(id, bytes, options, (error, result) => (error === undefined ? resolve(result!) : reject(error)));
+    });
+  }
+
+  submit(id: RecordId, bytes: Uint8Array, options: WriteOptions, done: WriteDone): void {
+    this.#submit(options.sync, done, (stage) => {
       checkBarrier(id.partition, options.barrier, this.barrier(id.partition));
       return this.#told(id, false, stageWrite(stage, id, bytes, options.actor));
     });
@@ -107,7 +121,7 @@ export class StoreEngine implements Store {
   readHint(id: RecordId): StoredRecord | undefined {
     this.#checkOpen();
     const stored = this.#table.get(keys.hintKey(id));
-    return stored === undefined ? undefined : new RecordView(readHint(stored, id).record, id);
+    return stored === undefined ? undefined : RecordView.read(readHint(stored, id).record, id);
   }
 
   writeHint(
@@ -137,7 +151,7 @@ export class StoreEngine implements Store {
       const encodedId = key.slice(prefix.length);
       const id = keys.decodeId(encodedId, 0);
       const { owed, record } = readHint(this.#table.get(`H${encodedId}`) ?? new Uint8Array(0), id);
-      const view = new RecordView(record, id);
+      const view = RecordView.read(record, id);
       return [{ id, bytes: view.bytes, digest: view.digest, owedTo: [...owed.keys()] }, view.bytes.length];
     });
   }
@@ -164,7 +178,7 @@ export class StoreEngine implements Store {
     }
     return page(this.#table.range(start, keys.afterPrefix(prefix)), limits, (key, stored) => {
       const id = keys.decodeId(key, 1);
-      const record = new RecordView(stored, id);
+      const record = RecordView.read(stored, id);
       return [{ id, record }, record.bytes.length];
     });
   }
@@ -240,34 +254,36 @@ export class StoreEngine implements Store {
     if (this.#closed) throw new StoreClosedError();
   }
 
-  /** Joins the next batch; `sync` says whether to answer only when on disk. */
   #commit(sync: boolean | undefined, apply: (stage: Stage) => Written): Promise<WriteResult> {
-    const waits = sync ?? this.durability === 'fsync';
     return new Promise((resolve, reject) => {
-      this.#commits.add({
-        refuse: reject,
-        stage: (stage) => {
-          const written = apply(stage);
-          return () => this.#answer(written, waits, resolve, reject);
-        },
-      });
+      this.#submit(sync, (error, result) => (error === undefined ? resolve(result!) : reject(error)), apply);
     });
   }
 
-  #answer(
-    written: Written,
-    waits: boolean,
-    resolve: (result: WriteResult) => void,
-    reject: (error: unknown) => void,
-  ): void {
+  /** Joins the next batch; `sync` says whether to answer only when on disk. */
+  #submit(sync: boolean | undefined, done: WriteDone, apply: (stage: Stage) => Written): void {
+    this.#commits.add(new PendingWrite(sync ?? this.durability === 'fsync', done, apply));
+  }
+
+  /** Answers at once those of the batch that need not wait, and the others after one flush. */
+  #answer(batch: readonly PendingWrite[]): void {
     const { journal } = this.#options;
-    const answer = (durable: boolean) => resolve({ digest: written.digest, merged: written.merged, durable });
-    if (journal.durable) answer(true);
-    else if (waits) journal.sync().then(() => answer(true), reject);
-    else {
-      this.#syncSoon();
-      answer(false);
+    const { durable } = journal;
+    const waiting: PendingWrite[] = [];
+    for (const write of batch) {
+      if (durable || !write.waits) write.answer(durable);
+      else waiting.push(write);
     }
+    if (waiting.length > 0)
+      journal.sync().then(
+        () => {
+          for (const write of waiting) write.answer(true);
+        },
+        (error: Error) => {
+          for (const write of waiting) write.refuse(error);
+        },
+      );
+    else if (!durable) this.#syncSoon();
   }
 
   #syncSoon(): void {
@@ -277,27 +293,4 @@ export class StoreEngine implements Store {
       journal.sync().catch(() => undefined); // kept by the journal: the next write is refused with it
     }, syncIntervalMs);
   }
-}
-
-const nothingWritten: Written = { digest: '', merged: undefined };
-
-/** Reads at most so much, but at least one item; the cursor is the last key read. */
-function page<T>(
-  rows: Iterable<readonly [keys.ByteKey, Uint8Array]>,
-  limits: { maxItems: number; maxBytes: number },
-  read: (key: keys.ByteKey, value: Uint8Array) => readonly [T, number],
-): Page<T> {
-  const items: T[] = [];
-  let bytes = 0;
-  let last: keys.ByteKey | undefined;
-  for (const [key, value] of rows) {
-    if (items.length >= limits.maxItems || (items.length > 0 && bytes >= limits.maxBytes))
-      return { items, next: last === undefined ? undefined : keys.bytesOfKey(last) };
-    const [item, size] = read(key, value);
-    if (items.length > 0 && bytes + size > limits.maxBytes) return { items, next: keys.bytesOfKey(last!) };
-    items.push(item);
-    bytes += size;
-    last = key;
-  }
-  return { items, next: undefined };
 }

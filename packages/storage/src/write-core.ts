@@ -1,9 +1,7 @@
 import type { ActorId } from '@ringfort/versioning';
 import { BarrierBehindError, CorruptRecordError, HintsFullError } from './errors.ts';
-import { hex64 } from './hash.ts';
 import { decodeHint, encodeHint, encodeOwedRow, type HintRecord, type OwedRow } from './hint-codec.ts';
 import { type ByteKey, encodeId, owedKey } from './keys-core.ts';
-import { leafPlace } from './leaves.ts';
 import { mergeRecord, type SeenAhead } from './merge-core.ts';
 import type { RecordId } from './port.ts';
 import { RecordView } from './record-codec.ts';
@@ -18,16 +16,11 @@ export interface Written {
 
 /** Read-merge-write of a primary record, and of its leaf. Stages everything or throws and stages nothing. */
 export function stageWrite(stage: Stage, id: RecordId, bytes: Uint8Array, actor: ActorId | undefined): Written {
-  const key = `P${encodeId(id)}`;
-  const stored = stage.get(key);
-  const held = stored === undefined ? undefined : new RecordView(stored, id);
-  const { record, hash, merged, foreign } = mergeRecord(held, bytes, actor);
-  if (record !== undefined) {
-    stage.set(key, record);
-    if (held?.hash !== hash) stage.moveLeaf(id.partition, leafPlace(key), held?.hash, hash);
-    if (held === undefined) stage.count({ records: 1 });
-  }
-  return { digest: hex64(hash), merged, foreign };
+  const entry = stage.record(id);
+  const held = entry.staged ?? entry.current;
+  const { after, merged, foreign } = mergeRecord(entry.id, held, bytes, actor);
+  if (after !== held) stage.setRecord(entry, after);
+  return { digest: after.digest, merged, foreign };
 }
 
 export interface HintWrite {
@@ -45,13 +38,13 @@ export function stageHint(stage: Stage, { id, bytes, owedTo, actor, nowMs, maxBy
   const key = `H${encodedId}`;
   const stored = stage.get(key);
   const before = stored === undefined ? undefined : readHint(stored, id);
-  const held = before === undefined ? undefined : new RecordView(before.record, id);
-  const outcome = mergeRecord(held, bytes, actor);
-  const record = outcome.record ?? before!.record;
+  const held = before === undefined ? undefined : RecordView.read(before.record, id);
+  const { after, merged, foreign } = mergeRecord(id, held, bytes, actor);
+  const record = after.stored;
   const owed = new Map(before?.owed);
   for (const target of owedTo) if (!owed.has(target)) owed.set(target, nowMs);
-  const answer = { digest: hex64(outcome.hash), merged: outcome.merged, foreign: outcome.foreign };
-  if (outcome.record === undefined && owed.size === before?.owed.size) return answer;
+  const answer = { digest: after.digest, merged, foreign };
+  if (after === held && owed.size === before?.owed.size) return answer;
   for (const target of owed.keys()) {
     const grown = stage.owedBytes(target) + record.length - (before?.owed.has(target) ? before.record.length : 0);
     if (grown > maxBytesPerTarget && grown > stage.owedBytes(target))
@@ -67,7 +60,7 @@ export function stageDelivered(stage: Stage, id: RecordId, target: string, diges
   const stored = stage.get(`H${encodedId}`);
   if (stored === undefined) return;
   const before = readHint(stored, id);
-  if (!before.owed.has(target) || new RecordView(before.record, id).digest !== digest) return;
+  if (!before.owed.has(target) || RecordView.read(before.record, id).digest !== digest) return;
   const owed = new Map(before.owed);
   owed.delete(target);
   replaceHint(stage, encodedId, before, owed.size === 0 ? undefined : { owed, record: before.record });

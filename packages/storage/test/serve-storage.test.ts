@@ -99,7 +99,7 @@ describe('a served store', () => {
 
   it('writes, and tells what is stored when that is something else', async () => {
     const reply = await peer.request(to, replicaWrite, { ...id, object: bytesOf(one) }, within);
-    expect(reply).toEqual({ digest: digestOf(bytesOf(one)), durable: true });
+    expect(reply).toEqual({ durable: true });
     const two = blind('b-1', 1, 'two');
     const merged = await peer.request(to, replicaWrite, { ...id, object: bytesOf(two) }, within);
     expect(digestOf(merged.merged!)).toBe(merged.digest);

@@ -1,7 +1,7 @@
 import { contextOf, encodeObject, mergeObjects, updateObject, type VersionedObject } from '@ringfort/versioning';
-import { hash64, hex64 } from '../../src/hash.ts';
-import { leavesPerPartition } from '../../src/index.ts';
+import { type Hash64, hash64, hex64 } from '../../src/hash.ts';
 import { primaryKey } from '../../src/keys-core.ts';
+import { leafPlace, leafShare } from '../../src/leaves.ts';
 import type { StoreEngine } from '../../src/store-engine.ts';
 
 const encoder = new TextEncoder();
@@ -35,11 +35,14 @@ export const textsOf = (object: VersionedObject): string[] =>
 
 /** Leaves as they follow from the records, by another way than the store's. */
 export function leavesByFold(store: StoreEngine, partition: number): Map<number, string> {
-  const leaves = new Map<number, bigint>();
+  const leaves = new Map<number, Hash64>();
   for (const { id, record } of store.fold({ partition }, { maxItems: 100_000, maxBytes: 1 << 30 }).items) {
-    const key = Buffer.from(primaryKey(id), 'latin1');
-    const leaf = Number(hash64(key) % BigInt(leavesPerPartition));
-    leaves.set(leaf, (leaves.get(leaf) ?? 0n) ^ hash64(key, BigInt(`0x${record.digest}`)));
+    const { leaf, keyHash } = leafPlace(primaryKey(id));
+    const share = leafShare(keyHash, hash64(record.bytes));
+    const { high, low } = leaves.get(leaf) ?? { high: 0, low: 0 };
+    leaves.set(leaf, { high: high ^ share.high, low: low ^ share.low });
   }
-  return new Map([...leaves].filter(([, value]) => value !== 0n).map(([leaf, value]) => [leaf, hex64(value)]));
+  return new Map(
+    [...leaves].map(([leaf, sum]): [number, string] => [leaf, hex64(sum)]).filter(([, hex]) => !/^0*$/.test(hex)),
+  );
 }

@@ -1,0 +1,139 @@
+import { type ByteKey, decodeId, primaryKey } from './keys-core.ts';
+import { type LeafPlace, leafPlace } from './leaves.ts';
+import type { RecordId } from './port.ts';
+import { RecordView } from './record-codec.ts';
+
+/** What a record costs in memory beside its bytes: the entry, the view and the decoded object; an estimate. */
+const entryBytes = 1024;
+
+/** What is held in memory of one id. */
+export class Entry {
+  readonly id: RecordId;
+  readonly key: ByteKey;
+  /** What counts now; undefined: nothing is stored under the id. */
+  current: RecordView | undefined;
+  /** What the batch that is being made is about to store. */
+  staged: RecordView | undefined = undefined;
+  /** Whether it was asked for since the hand of the clock last passed. */
+  used = true;
+  #place: LeafPlace | undefined;
+
+  constructor(id: RecordId, key: ByteKey, current: RecordView | undefined) {
+    this.id = id;
+    this.key = key;
+    this.current = current;
+  }
+
+  get place(): LeafPlace {
+    this.#place ??= leafPlace(this.key);
+    return this.#place;
+  }
+
+  get bytes(): number {
+    return entryBytes + 2 * this.key.length + (this.current?.stored.length ?? 0);
+  }
+}
+
+/** By bucket, by key. */
+type Partition = Map<string, Map<string, Entry>>;
+
+/**
+ * Primary records that were read or written lately, verified and ready: in front of the table, and exact since every write of a primary
+ * record goes through an entry. Bounded in bytes; what was not used for a round of the clock's hand goes first.
+ */
+export class RecordCache {
+  readonly #table: { get(key: ByteKey): Uint8Array | undefined };
+  readonly #maxBytes: number;
+  readonly #partitions = new Map<number, Partition>();
+  readonly #ring: Entry[] = [];
+  #hand = 0;
+  #bytes = 0;
+
+  constructor(table: { get(key: ByteKey): Uint8Array | undefined }, maxBytes: number) {
+    this.#table = table;
+    this.#maxBytes = maxBytes;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The record of the id. @throws CORRUPT_RECORD, KEY_TOO_LONG */
+  read(id: RecordId): RecordView | undefined {
+    const { current } = this.of(id);
+    if (this.#bytes > this.#maxBytes) this.trim();
+    return current;
+  }
+
+  /** The entry of the id, read from the table when there is none yet; it stays until the next {@link trim}. @throws CORRUPT_RECORD, KEY_TOO_LONG */
+  of(id: RecordId): Entry {
+    const entry = this.#partitions.get(id.partition)?.get(id.bucket)?.get(id.key);
+    if (entry === undefined) return this.#load(id);
+    entry.used = true;
+    return entry;
+  }
+
+  /** What was staged counts. */
+  show(entry: Entry): void {
+    this.#bytes -= entry.bytes;
+    entry.current = entry.staged;
+    entry.staged = undefined;
+    this.#bytes += entry.bytes;
+  }
+
+  /** Drops entries until the bound is kept. Not while a batch is being made: what is staged would be lost. */
+  trim(): void {
+    const ring = this.#ring;
+    for (let left = 2 * ring.length; left > 0 && this.#bytes > this.#maxBytes; left--) {
+      if (this.#hand >= ring.length) this.#hand = 0;
+      const entry = ring[this.#hand]!;
+      if (entry.used) {
+        entry.used = false;
+        this.#hand++;
+      } else this.#drop(entry);
+    }
+  }
+
+  /** Two ids with the same bytes (of texts that are not well-formed) share an entry: it is kept under what its key decodes to. */
+  #load(asked: RecordId): Entry {
+    const key = primaryKey(asked);
+    const id = decodeId(key, 1);
+    if (id.key !== asked.key || id.bucket !== asked.bucket) {
+      const known = this.#partitions.get(id.partition)?.get(id.bucket)?.get(id.key);
+      if (known !== undefined) return known;
+    }
+    const stored = this.#table.get(key);
+    const entry = new Entry(id, key, stored === undefined ? undefined : RecordView.read(stored, id));
+    this.#keysOf(id).set(id.key, entry);
+    this.#ring.push(entry);
+    this.#bytes += entry.bytes;
+    return entry;
+  }
+
+  #keysOf({ partition, bucket }: RecordId): Map<string, Entry> {
+    let buckets = this.#partitions.get(partition);
+    if (buckets === undefined) {
+      buckets = new Map();
+      this.#partitions.set(partition, buckets);
+    }
+    let keys = buckets.get(bucket);
+    if (keys === undefined) {
+      keys = new Map();
+      buckets.set(bucket, keys);
+    }
+    return keys;
+  }
+
+  /** Drops the entry under the hand. */
+  #drop(entry: Entry): void {
+    const { partition, bucket, key } = entry.id;
+    const buckets = this.#partitions.get(partition)!;
+    const keys = buckets.get(bucket)!;
+    keys.delete(key);
+    if (keys.size === 0) buckets.delete(bucket);
+    if (buckets.size === 0) this.#partitions.delete(partition);
+    this.#bytes -= entry.bytes;
+    const last = this.#ring.pop()!;
+    if (last !== entry) this.#ring[this.#hand] = last;
+  }
+}
