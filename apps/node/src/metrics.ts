@@ -2,8 +2,9 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Clock } from '@ringfort/bus';
 import type { Coordinator } from '@ringfort/coordinator';
 import type { Store } from '@ringfort/storage';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { codeOf } from './http/problems.ts';
+import { type HistogramSeries, PlainHistogram } from './plain-histogram.ts';
 
 export type Verb = 'get' | 'put' | 'delete' | 'keys' | 'replicas';
 /** By which way a request came in; one that is forwarded comes in at two nodes. */
@@ -37,31 +38,13 @@ export function createMetrics(nodeId: string, options: { defaultMetrics: boolean
   registry.setDefaultLabels({ node: nodeId });
   const registers = [registry];
   const sources: MetricSources = {};
-  const requests = new Counter({
-    name: 'ringfort_requests_total',
-    help: 'Requests that ended, by verb and way in',
-    labelNames: ['verb', 'way'],
-    registers,
-  });
-  const errors = new Counter({
-    name: 'ringfort_request_errors_total',
-    help: 'Requests that failed, by verb and error code',
-    labelNames: ['verb', 'way', 'code'],
-    registers,
-  });
-  const durations = new Histogram({
-    name: 'ringfort_request_duration_seconds',
-    help: 'Latency of requests, by verb',
-    labelNames: ['verb', 'way'],
-    buckets: latencyBucketsSeconds,
-    registers,
-  });
-  const siblings = new Histogram({
+  const finished = addRequestMetrics(registry);
+  const siblings = new PlainHistogram({
     name: 'ringfort_siblings',
     help: 'Live siblings that a get returned',
     buckets: [0, 1, 2, 3, 4, 8, 16, 32, 64],
-    registers,
-  });
+    registry,
+  }).addSeries();
   addCoordinatorMetrics(registers, sources);
   addStoreMetrics(registers, sources);
   const lag = addEventLoopLag(registers);
@@ -69,11 +52,7 @@ export function createMetrics(nodeId: string, options: { defaultMetrics: boolean
 
   return {
     sources,
-    finished(verb, way, durationMs, error) {
-      requests.inc({ verb, way });
-      durations.observe({ verb, way }, durationMs / 1000);
-      if (error !== undefined) errors.inc({ verb, way, code: codeOf(error) });
-    },
+    finished,
     siblingsSeen: (count) => siblings.observe(count),
     text: () => registry.metrics(),
     contentType: registry.contentType,
@@ -81,6 +60,43 @@ export function createMetrics(nodeId: string, options: { defaultMetrics: boolean
       lag.disable();
       registry.clear();
     },
+  };
+}
+
+/** Requests, counted and timed. Every request comes here: it is counted in its series, found without a label being looked at. */
+function addRequestMetrics(registry: Registry): NodeMetrics['finished'] {
+  const registers = [registry];
+  const durations = new PlainHistogram({
+    name: 'ringfort_request_duration_seconds',
+    help: 'Latency of requests, by verb',
+    buckets: latencyBucketsSeconds,
+    registry,
+  });
+  new Counter({
+    name: 'ringfort_requests_total',
+    help: 'Requests that ended, by verb and way in',
+    labelNames: ['verb', 'way'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { labels, count } of durations.series) this.inc({ ...labels }, count);
+    },
+  });
+  const errors = new Counter({
+    name: 'ringfort_request_errors_total',
+    help: 'Requests that failed, by verb and error code',
+    labelNames: ['verb', 'way', 'code'],
+    registers,
+  });
+  const series: Record<Way, Partial<Record<Verb, HistogramSeries>>> = { http: {}, bus: {} };
+  return (verb, way, durationMs, error) => {
+    let one = series[way][verb];
+    if (one === undefined) {
+      one = durations.addSeries({ verb, way });
+      series[way][verb] = one;
+    }
+    one.observe(durationMs / 1000);
+    if (error !== undefined) errors.inc({ verb, way, code: codeOf(error) });
   };
 }
 
