@@ -1,4 +1,4 @@
-import { type Bus, type Clock, DeadlineWheel, type Random } from '@ringfort/bus';
+import { type Bus, type Clock, DeadlineWheel, type Done, type Random } from '@ringfort/bus';
 import type { Membership } from '@ringfort/membership';
 import type { Store } from '@ringfort/storage';
 import type { Versioner } from '@ringfort/versioning';
@@ -17,7 +17,7 @@ import type { CallOptions, Coordinator } from './port.ts';
 import { inspectReplicas } from './replicas.ts';
 import { createRequests } from './requests.ts';
 import { ResponseTime } from './response-time.ts';
-import { serveCoordinator } from './serve.ts';
+import { serveCoordinator, type Verb, type Verbs } from './serve.ts';
 import { locate, replicasOf } from './validate.ts';
 
 const MAX_HOPS = 2;
@@ -59,19 +59,31 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const duplicates = new DuplicateWindow<WriteReply>(limits.dedupeWindow);
   let closing = false;
 
-  /** Counts the request in while it is answered, and refuses it beyond the limits. */
-  const admit = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (closing) throw new NotServingError('closing');
-    if (membership.state !== 'member') throw new NotServingError(membership.state);
+  const refusal = (): Error | undefined => {
+    if (closing) return new NotServingError('closing');
+    if (membership.state !== 'member') return new NotServingError(membership.state);
     if (counters.inFlight >= limits.maxInFlight || counters.stories >= limits.maxInFlight * STORIES_PER_REQUEST) {
-      throw new OverloadedError(limits.maxInFlight);
+      return new OverloadedError(limits.maxInFlight);
+    }
+    return undefined;
+  };
+
+  /** Counts a request in while it is answered, and refuses it beyond the limits. What `work` throws is its answer. */
+  const admit = <T>(done: Done<T>, work: (finish: Done<T>) => void): void => {
+    const refused = refusal();
+    if (refused !== undefined) {
+      done(refused);
+      return;
     }
     counters.inFlight += 1;
-    try {
-      return await work();
-    } finally {
+    let ended = false;
+    const finish: Done<T> = (error, reply) => {
+      if (ended) return;
+      ended = true;
       counters.inFlight -= 1;
-    }
+      done(error, reply);
+    };
+    attempt(finish, () => work(finish));
   };
 
   /** Where the key lies, and whether this node coordinates or who should. */
@@ -95,50 +107,81 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     if ((request.hops ?? 0) >= MAX_HOPS) throw new TooManyHopsError(request.hops ?? 0);
   };
 
-  const get = async (request: GetRequest, timeoutMs: number): Promise<GetReply> => {
-    const { placed, candidates } = route(request, timeoutMs);
-    if (candidates.length === 0) return requests.get(placed, request);
-    checkHops(request);
-    const reply = await forwarder.read(contract.get, request, candidates, timeoutMs);
-    return reply === unreached ? requests.get(asStandIn(placed, request), request) : reply;
+  /** The answer to a forwarded request; when no candidate could be reached, this node stands in. */
+  const settle = <R>(forwarded: Promise<R | typeof unreached>, standIn: () => void, done: Done<R>): void => {
+    forwarded.then(
+      (reply) => (reply === unreached ? attempt(done, standIn) : done(undefined, reply)),
+      (error: Error) => done(error),
+    );
   };
 
-  const write = async <Q extends PutRequest | DeleteRequest>(
+  const get = (request: GetRequest, timeoutMs: number, done: Done<GetReply>): void => {
+    const { placed, candidates } = route(request, timeoutMs);
+    if (candidates.length === 0) {
+      requests.get(placed, request, done);
+      return;
+    }
+    checkHops(request);
+    const forwarded = forwarder.read(contract.get, request, candidates, timeoutMs);
+    settle(forwarded, () => requests.get(asStandIn(placed, request), request, done), done);
+  };
+
+  const write = <Q extends PutRequest | DeleteRequest>(
     verb: typeof contract.put | typeof contract.remove,
-    here: (placed: Placed, request: Q) => Promise<WriteReply>,
+    here: (placed: Placed, request: Q, done: Done<WriteReply>) => void,
     request: Q,
     timeoutMs: number,
-  ): Promise<WriteReply> => {
+    done: Done<WriteReply>,
+  ): void => {
     const { placed, candidates } = route(request, timeoutMs);
-    if (candidates.length === 0) return here(placed, request);
+    if (candidates.length === 0) {
+      here(placed, request, done);
+      return;
+    }
     checkHops(request);
     const forwardable = verb as unknown as typeof contract.put;
-    const reply = await forwarder.write(forwardable, request as unknown as PutRequest, candidates, timeoutMs);
-    return reply === unreached ? here(asStandIn(placed, request), request) : reply;
+    const forwarded = forwarder.write(forwardable, request as unknown as PutRequest, candidates, timeoutMs);
+    settle(forwarded, () => here(asStandIn(placed, request), request, done), done);
   };
 
-  const markStale = <R extends object>(request: Routed, reply: R): R => {
-    const { ring } = request;
-    if (ring === undefined || ring.digest === membership.ring.version.digest) return reply;
-    return { ...reply, staleRing: true };
+  /** Tells a client whose ring is another one than this node's. */
+  const markStale = <R extends object>({ ring }: Routed, done: Done<R>): Done<R> => {
+    if (ring === undefined || ring.digest === membership.ring.version.digest) return done;
+    return (error, reply) => done(error, reply === undefined ? undefined : { ...reply, staleRing: true });
   };
 
-  const timeoutOf = (callOptions: CallOptions | undefined) => callOptions?.timeoutMs ?? limits.defaultTimeoutMs;
+  const numbered = (
+    request: PutRequest | DeleteRequest,
+    done: Done<WriteReply>,
+    work: (finish: Done<WriteReply>) => void,
+  ): void => admit(markStale(request, done), (finish) => duplicates.once(request.session, request.seq, work, finish));
 
-  const coordinator: Coordinator = {
-    get: (request, callOptions) => admit(async () => markStale(request, await get(request, timeoutOf(callOptions)))),
-    put: (request, callOptions) =>
-      admit(async () => {
-        const run = () => write(contract.put, requests.put, request, timeoutOf(callOptions));
-        return markStale(request, await duplicates.once(request.session, request.seq, run));
-      }),
-    delete: (request, callOptions) =>
-      admit(async () => {
-        const run = () => write(contract.remove, requests.delete, request, timeoutOf(callOptions));
-        return markStale(request, await duplicates.once(request.session, request.seq, run));
-      }),
-    keys: (request, callOptions) => admit(() => listing(request, timeoutOf(callOptions))),
-    replicas: (request, callOptions) => admit(() => inspectReplicas(fx, request, timeoutOf(callOptions))),
+  const verbs: Verbs = {
+    get: (request, timeoutMs, done) => admit(markStale(request, done), (finish) => get(request, timeoutMs, finish)),
+    put: (request, timeoutMs, done) =>
+      numbered(request, done, (finish) => write(contract.put, requests.put, request, timeoutMs, finish)),
+    delete: (request, timeoutMs, done) =>
+      numbered(request, done, (finish) => write(contract.remove, requests.delete, request, timeoutMs, finish)),
+    keys: (request, timeoutMs, done) => admit(done, (finish) => answer(listing(request, timeoutMs), finish)),
+    replicas: (request, timeoutMs, done) =>
+      admit(done, (finish) => answer(inspectReplicas(fx, request, timeoutMs), finish)),
+  };
+
+  const promised =
+    <Q, R>(verb: Verb<Q, R>) =>
+    (request: Q, callOptions?: CallOptions): Promise<R> =>
+      new Promise((resolve, reject) => {
+        const timeoutMs = callOptions?.timeoutMs ?? limits.defaultTimeoutMs;
+        verb(request, timeoutMs, (error, reply) => (error === undefined ? resolve(reply as R) : reject(error)));
+      });
+
+  const served = serveCoordinator(options.bus, self, verbs);
+  return {
+    get: promised(verbs.get),
+    put: promised(verbs.put),
+    delete: promised(verbs.delete),
+    keys: promised(verbs.keys),
+    replicas: promised(verbs.replicas),
     stats: () => ({ ...counters }),
     async close() {
       if (closing) return;
@@ -149,8 +192,21 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       served.close();
     },
   };
-  const served = serveCoordinator(options.bus, self, coordinator);
-  return coordinator;
+}
+
+function attempt<T>(done: Done<T>, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    done(error as Error);
+  }
+}
+
+function answer<T>(work: Promise<T>, done: Done<T>): void {
+  work.then(
+    (reply) => done(undefined, reply),
+    (error: Error) => done(error),
+  );
 }
 
 function createEffects(options: CoordinatorOptions): Effects {

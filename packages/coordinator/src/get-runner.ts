@@ -41,14 +41,8 @@ export function createGetRunner(fx: Effects): GetRunner {
   const ask = (task: GetTask, place: Placement) => {
     sent(task.tally, place);
     const { partition, bucket, key } = task.id;
-    const standIn = place.standsInFor !== undefined;
-    const body = {
-      partition,
-      bucket,
-      key,
-      ...(task.have === undefined ? {} : { have: task.have }),
-      ...(standIn ? { standIn } : {}),
-    };
+    const standIn = place.standsInFor === undefined ? undefined : true;
+    const body = { partition, bucket, key, have: task.have, standIn };
     const timeoutMs = task.deadlineMs - fx.clock.monotonicMs();
     fx.bus.call(storageAddress(place.node), replicaRead, body, { timeoutMs }, (error, reply) =>
       onReply(task, place, error, reply),

@@ -1,3 +1,4 @@
+import type { BusFailure } from '@ringfort/bus';
 import { type ReplicaWriteReply, replicaWrite, type WriteResult } from '@ringfort/storage';
 import { codeOf, type Effects, heard, storageAddress } from './effects.ts';
 import { HintsFullError, QuorumUnavailableError, RequestDeadlineError, type WriteOutcome } from './errors.ts';
@@ -31,10 +32,40 @@ const certainlyNot = new Set([
 /** The effects of the put machine: the local commit and the sends at the same time, stand-ins for those that fail, the answer. */
 export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: PutTask) => void {
   const replicate = (task: PutTask) => {
-    for (const place of task.plan.places) if (place.node === fx.self) send(task, place);
-    for (const place of task.plan.places) if (place.node !== fx.self) send(task, place);
-    for (const primary of task.plan.uncovered) keepHintHere(task, primary);
+    const { places, uncovered } = task.plan;
+    const alike: Placement[] = [];
+    for (const place of places) if (place.node === fx.self) send(task, place);
+    // Either all that are left are to sync, or none: then the primaries among them get the very same message.
+    const same = task.syncsWanted <= 0 || task.syncsWanted >= places.length;
+    for (const place of places) {
+      if (place.node === fx.self) continue;
+      if (same && place.standsInFor === undefined) alike.push(place);
+      else send(task, place);
+    }
+    sendAlike(task, alike);
+    for (const primary of uncovered) keepHintHere(task, primary);
     watch(fx, task, TIME_IS_UP);
+  };
+
+  const bodyFor = ({ id, bytes }: PutTask, sync: boolean, owedTo: string[] | undefined) => ({
+    partition: id.partition,
+    bucket: id.bucket,
+    key: id.key,
+    object: bytes,
+    sync,
+    owedTo,
+  });
+
+  /** One message to several primaries, packed once. */
+  const sendAlike = (task: PutTask, places: readonly Placement[]) => {
+    for (const place of places) sent(task.tally, place);
+    const body = bodyFor(task, task.syncsWanted > 0, undefined);
+    task.syncsWanted -= places.length;
+    const options = { timeoutMs: Math.max(1, task.deadlineMs - fx.clock.monotonicMs()) };
+    const addresses = places.map((place) => storageAddress(place.node));
+    fx.bus.callEach(addresses, replicaWrite, body, options, (to, error, reply) =>
+      onReply(task, places[addresses.indexOf(to)]!, error, reply),
+    );
   };
 
   const send = (task: PutTask, place: Placement) => {
@@ -47,17 +78,20 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
       writeHere(task, place, sync, owedTo);
       return;
     }
-    const { partition, bucket, key } = task.id;
-    const object = task.bytes;
-    const body =
-      owedTo === undefined
-        ? { partition, bucket, key, object, sync }
-        : { partition, bucket, key, object, sync, owedTo };
-    const timeoutMs = Math.max(1, task.deadlineMs - fx.clock.monotonicMs());
-    fx.bus.call(storageAddress(place.node), replicaWrite, body, { timeoutMs }, (error, reply) => {
-      heard(fx, task, place, error);
-      onOutcome(task, place, error, reply);
-    });
+    const options = { timeoutMs: Math.max(1, task.deadlineMs - fx.clock.monotonicMs()) };
+    fx.bus.call(storageAddress(place.node), replicaWrite, bodyFor(task, sync, owedTo), options, (error, reply) =>
+      onReply(task, place, error, reply),
+    );
+  };
+
+  const onReply = (
+    task: PutTask,
+    place: Placement,
+    error: BusFailure | undefined,
+    reply: ReplicaWriteReply | undefined,
+  ) => {
+    heard(fx, task, place, error);
+    onOutcome(task, place, error, reply);
   };
 
   const writeHere = (task: PutTask, place: Placement, sync: boolean, owedTo: string[] | undefined) => {

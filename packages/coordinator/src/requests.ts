@@ -1,3 +1,4 @@
+import type { Done } from '@ringfort/bus';
 import {
   boundContext,
   type Context,
@@ -20,10 +21,11 @@ import { type PooledActor, RequestPool } from './request-pool.ts';
 import { checkValue } from './validate.ts';
 import { createWritePath } from './write-path.ts';
 
+/** Each throws what is wrong with the request; what fails later reaches `done`. */
 export interface Requests {
-  get(placed: Placed, request: GetRequest): Promise<GetReply>;
-  put(placed: Placed, request: PutRequest): Promise<WriteReply>;
-  delete(placed: Placed, request: DeleteRequest): Promise<WriteReply>;
+  get(placed: Placed, request: GetRequest, done: Done<GetReply>): void;
+  put(placed: Placed, request: PutRequest, done: Done<WriteReply>): void;
+  delete(placed: Placed, request: DeleteRequest, done: Done<WriteReply>): void;
 }
 
 const tombstone: Payload = Object.freeze({ value: undefined, contentType: '' });
@@ -61,7 +63,7 @@ export function createRequests(fx: Effects): Requests {
     request: DeleteRequest,
     given: Context | undefined,
     teller: PooledActor<DeleteEvent>,
-    settle: { resolve(reply: WriteReply): void; reject(error: unknown): void },
+    done: Done<WriteReply>,
   ): DeleteTask => ({
     covers: given,
     read: () =>
@@ -69,45 +71,40 @@ export function createRequests(fx: Effects): Requests {
         teller.send(error === undefined ? { type: 'read.answered', object } : { type: 'read.failed', error }),
       ),
     writeTombstone(covers) {
-      const ended = (error: unknown, reply: WriteReply | undefined) => {
-        if (reply === undefined) settle.reject(error);
-        else settle.resolve(reply);
+      const ended = (error: Error | undefined, reply: WriteReply | undefined) => {
+        done(error, reply);
         teller.send({ type: 'write.ended' });
       };
       try {
         write(placed, request, tombstone, covers, ended);
       } catch (error) {
-        ended(error, undefined);
+        ended(error as Error, undefined);
       }
     },
-    answerNothingKnown: () => settle.resolve({ context: encodeContext(emptyContext), siblings: 0 }),
-    fail: settle.reject,
+    answerNothingKnown: () => done(undefined, { context: encodeContext(emptyContext), siblings: 0 }),
+    fail: done,
     release: () => deletes.release(teller),
   });
 
   return {
-    get: (placed, request) =>
-      new Promise((resolve, reject) => {
-        read(placed, request, (error, object) => (error === undefined ? resolve(toGetReply(object)) : reject(error)));
-      }),
+    get: (placed, request, done) =>
+      read(placed, request, (error, object) =>
+        error === undefined ? done(undefined, toGetReply(object)) : done(error),
+      ),
 
-    put: (placed, request) =>
-      new Promise((resolve, reject) => {
-        checkValue(request.value, fx.limits);
-        const context = request.context === undefined ? undefined : decodeContext(request.context);
-        const payload = { value: request.value, contentType: request.contentType ?? 'application/octet-stream' };
-        write(placed, request, payload, context, (error, reply) =>
-          error === undefined ? resolve(reply!) : reject(error),
-        );
-      }),
+    put(placed, request, done) {
+      checkValue(request.value, fx.limits);
+      const context = request.context === undefined ? undefined : decodeContext(request.context);
+      const payload = { value: request.value, contentType: request.contentType ?? 'application/octet-stream' };
+      write(placed, request, payload, context, done);
+    },
 
-    delete: (placed, request) =>
-      new Promise((resolve, reject) => {
-        // A malformed context is refused before an actor leaves the pool.
-        const covers = request.context === undefined ? undefined : decodeContext(request.context);
-        const teller = deletes.take();
-        const task = deleteTask(placed, request, covers, teller, { resolve, reject });
-        teller.send({ type: 'delete.start', task });
-      }),
+    delete(placed, request, done) {
+      // A malformed context is refused before an actor leaves the pool.
+      const covers = request.context === undefined ? undefined : decodeContext(request.context);
+      const teller = deletes.take();
+      const task = deleteTask(placed, request, covers, teller, done);
+      teller.send({ type: 'delete.start', task });
+    },
   };
 }
