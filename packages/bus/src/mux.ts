@@ -2,6 +2,7 @@ import type { SentRange } from './batcher.ts';
 import type { BodyCodec } from './body-codec.ts';
 import { Deadline, type DeadlineWheel } from './deadline-wheel.ts';
 import { AbortedError, DeadlineExceededError, OverloadedError } from './errors.ts';
+import { IdTable } from './id-table.ts';
 import type { BusFailure, Callback, Contract } from './port.ts';
 
 const MAX_ID = 0x3fffffff;
@@ -46,13 +47,12 @@ export class Pending extends Deadline {
   }
 }
 
-/** Which request an answer belongs to: a map of what is pending, bounded, each entry ended exactly once. */
+/** Which request an answer belongs to: what is pending by id, bounded, each entry ended exactly once. */
 export class Mux {
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending: IdTable<Pending>;
   readonly #wheel: DeadlineWheel;
   readonly #maxPending: number;
   readonly #onThrow: (error: unknown) => void;
-  #lastId: number;
 
   /** `firstId`: where ids begin; random, so that answers to an earlier process of the same identity are not taken for ours. */
   constructor(options: {
@@ -63,7 +63,7 @@ export class Mux {
   }) {
     this.#wheel = options.wheel;
     this.#maxPending = options.maxPending;
-    this.#lastId = options.firstId & MAX_ID;
+    this.#pending = new IdTable(options.firstId, MAX_ID);
     this.#onThrow = options.onThrow;
   }
 
@@ -82,12 +82,8 @@ export class Mux {
     remote: boolean,
   ): Pending {
     if (this.#pending.size >= this.#maxPending) throw new OverloadedError('requests in flight', this.#maxPending);
-    let id = this.#lastId;
-    do id = id === MAX_ID ? 1 : id + 1;
-    while (this.#pending.has(id));
-    this.#lastId = id;
-    const pending = new Pending(this, id, address, contract, codec, timeoutMs, done, remote);
-    this.#pending.set(id, pending);
+    const pending = new Pending(this, this.#pending.nextId(), address, contract, codec, timeoutMs, done, remote);
+    this.#pending.add(pending);
     this.#wheel.set(pending, deadlineMs);
     return pending;
   }
@@ -114,7 +110,7 @@ export class Mux {
 
   /** Ends every request, or those to `address`, or those sent over the network. Requests that callbacks make meanwhile are not touched. */
   failAll(errorFor: (pending: Pending) => BusFailure, only: { address?: string; remote?: true } = {}): void {
-    for (const pending of [...this.#pending.values()]) {
+    for (const pending of this.#pending.entries()) {
       if (only.address !== undefined && pending.address !== only.address) continue;
       if (only.remote === true && !pending.remote) continue;
       this.fail(pending, errorFor(pending));
@@ -124,7 +120,7 @@ export class Mux {
   /** Ends the requests of one frame with `inside`, and those sent to the same address before it with `before`, if given. */
   failFrame({ address, firstId, lastId }: SentRange, inside: () => BusFailure, before?: () => BusFailure): void {
     const frameSpan = (lastId - firstId) & MAX_ID;
-    for (const pending of [...this.#pending.values()]) {
+    for (const pending of this.#pending.entries()) {
       if (!pending.remote || pending.address !== address) continue;
       // Ids go round: what is less than half the circle ahead came later.
       const ahead = (pending.id - firstId) & MAX_ID;
@@ -137,7 +133,7 @@ export class Mux {
     const { done } = pending;
     if (done === undefined) return;
     pending.done = undefined;
-    this.#pending.delete(pending.id);
+    this.#pending.delete(pending);
     this.#wheel.cancel(pending);
     if (pending.onAbort !== undefined) pending.signal?.removeEventListener('abort', pending.onAbort);
     try {
