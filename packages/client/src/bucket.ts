@@ -28,7 +28,12 @@ export interface Session {
 const maxKeyBytes = 1024;
 const noOptions: GetOptions & DeleteOptions = {};
 
-const resultOf = (reply: PutResult): PutResult => reply;
+/**
+ * In memory of its own: what the bus decodes are views of all that came in with it, and an application keeps the contexts of many keys, each
+ * of which would hold on to a few dozen kilobytes.
+ */
+const contextOf = (received: Uint8Array): Context => new Uint8Array(received);
+const resultOf = ({ context, siblings }: contract.WriteReply): PutResult => ({ context: contextOf(context), siblings });
 const puts: Kind<contract.PutRequest, contract.WriteReply, PutResult> = {
   contract: contract.put,
   access: 'write',
@@ -124,7 +129,7 @@ export class Bucket<T> {
   #result({ siblings, context }: contract.GetReply): GetResult<T> {
     const codec = this.#codec;
     const values = siblings.map((one) => decodeValue(codec, one.value, one.contentType));
-    return new Read(values, context, this.#resolve);
+    return new Read(values, context && contextOf(context), this.#resolve);
   }
 
   #start<Q extends Routed, R extends Answer, Result>(

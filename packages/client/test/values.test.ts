@@ -71,3 +71,11 @@ describe('a bucket', () => {
     expect(cluster.count('get')).toBe(1);
   });
 });
+
+it('a context holds on to nothing but itself, whatever it arrived with', async () => {
+  const { db } = await connected();
+  const bucket = db.bucket('b', { codec: bytes });
+  const { context } = await bucket.put('k', new Uint8Array(1000));
+  const read = await bucket.get('k');
+  for (const one of [context, read.context!]) expect(one.buffer.byteLength).toBe(one.byteLength);
+});

@@ -71,8 +71,7 @@ export async function startRingfort({ nodes, durability, dir, nodeFlags }: Targe
  */
 class ContextKeeper {
   readonly #bucket: Bucket<Uint8Array>;
-  readonly #contexts = new Map<string, Context>();
-  readonly #toRead = new Set<string>();
+  readonly #seen = new Map<string, { context: Context | undefined; toRead: boolean }>();
 
   constructor(bucket: Bucket<Uint8Array>) {
     this.#bucket = bucket;
@@ -80,16 +79,27 @@ class ContextKeeper {
 
   async read(key: string): Promise<readonly Uint8Array[]> {
     const { siblings, context } = await this.#bucket.get(key);
-    if (context !== undefined) this.#contexts.set(key, context);
-    this.#toRead.delete(key);
+    const seen = this.#of(key);
+    if (context !== undefined) seen.context = context;
+    seen.toRead = false;
     return siblings;
   }
 
   async write(key: string, value: Uint8Array): Promise<void> {
-    if (this.#toRead.has(key)) await this.read(key);
-    const { context, siblings } = await this.#bucket.put(key, value, { context: this.#contexts.get(key) });
-    this.#contexts.set(key, context);
-    if (siblings > 1) this.#toRead.add(key);
+    const seen = this.#of(key);
+    if (seen.toRead) await this.read(key);
+    const { context, siblings } = await this.#bucket.put(key, value, { context: seen.context });
+    seen.context = context;
+    if (siblings > 1) seen.toRead = true;
+  }
+
+  #of(key: string) {
+    let seen = this.#seen.get(key);
+    if (seen === undefined) {
+      seen = { context: undefined, toRead: false };
+      this.#seen.set(key, seen);
+    }
+    return seen;
   }
 }
 
