@@ -85,7 +85,7 @@ for (const durability of ['interval', 'fsync']) {
     const cpu = process.cpuUsage();
     for (let i = 0; i < count; i++) store.read(ids[(i * 7919) % keyCount]).digest;
     const { user, system } = process.cpuUsage(cpu);
-    console.log(`read       ${((user + system) / count).toFixed(2)} us CPU (checksum verified, object not decoded)`);
+    console.log(`read       ${((user + system) / count).toFixed(2)} us CPU (from memory, object not decoded)`);
   }
   console.log(
     `resident   ${(process.memoryUsage().rss / 1e6).toFixed(0)} MB, on disk ${(store.stats().bytesOnDisk / 1e6).toFixed(0)} MB`,
