@@ -210,6 +210,7 @@ export function protocolCompliance(parts: () => Parts): void {
         writer.append(MessageKind.error, 0, NO_VERB, 0, 0, body);
         raw.publish(reply!, writer.take());
       });
+      await net.settled(client);
       const asked = [1, 2].map((n) => client.request('node.n9.math', double, n, { timeoutMs: 60_000 }));
       for (const request of asked) await expect(request).rejects.toMatchObject({ code: 'PROTOCOL_MISMATCH' });
     });
