@@ -96,10 +96,6 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
 
   const writeHere = (task: PutTask, place: Placement, sync: boolean, owedTo: string[] | undefined) => {
     const options = { sync, actor: task.actor };
-    const write =
-      owedTo === undefined
-        ? fx.store.write(task.id, task.bytes, options)
-        : fx.store.writeHint(task.id, task.bytes, owedTo, options);
     const ended = (error: Error | undefined, result: WriteResult | undefined) => {
       if (error !== undefined) {
         fx.versioner.taint(task.recordKey);
@@ -108,10 +104,12 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
       inFlight.end(task.recordKey);
       onOutcome(task, place, error, result);
     };
-    write.then(
-      (result) => ended(undefined, result),
-      (error: Error) => ended(error, undefined),
-    );
+    if (owedTo === undefined) fx.store.submit(task.id, task.bytes, options, ended);
+    else
+      fx.store.writeHint(task.id, task.bytes, owedTo, options).then(
+        (result) => ended(undefined, result),
+        (error: Error) => ended(error, undefined),
+      );
   };
 
   /** No node is left to stand in for the primary: this one keeps the hint itself, which does not count. */
