@@ -1,15 +1,23 @@
 import type { Done } from '@ringfort/bus';
 
-/** One numbered write: its result, or who waits for it. */
+/** One numbered write: who waits for its result, or the result. */
 interface Entry<Result> {
   waiting: Done<Result>[] | undefined;
   error: Error | undefined;
   result: Result | undefined;
 }
 
-/** Results of numbered writes, to recognise a duplicate: the oldest is forgotten when the window is full. */
+/** Numbered writes by session, then by number. */
+type Generation<Result> = Map<string, Map<number, Entry<Result>>>;
+
+/**
+ * Results of numbered writes, to recognise a duplicate: at least the last `size`, at most twice as many. They are forgotten a generation at a
+ * time; a map whose oldest entry is deleted at each write has to step over all that were deleted before.
+ */
 export class DuplicateWindow<Result> {
-  readonly #entries = new Map<string, Entry<Result>>();
+  #recent: Generation<Result> = new Map();
+  #older: Generation<Result> = new Map();
+  #count = 0;
   readonly #size: number;
 
   constructor(size: number) {
@@ -30,17 +38,21 @@ export class DuplicateWindow<Result> {
       write(done);
       return;
     }
-    const name = `${session}:${seq}`;
-    const known = this.#entries.get(name);
-    if (known !== undefined) {
-      if (known.waiting === undefined) done(known.error, known.result);
-      else known.waiting.push(done);
-      return;
-    }
+    const known = this.#recent.get(session)?.get(seq) ?? this.#older.get(session)?.get(seq);
+    if (known === undefined) this.#run(session, seq, write, done);
+    else if (known.waiting === undefined) done(known.error, known.result);
+    else known.waiting.push(done);
+  }
+
+  #run(session: string, seq: number, write: (done: Done<Result>) => void, done: Done<Result>): void {
+    const numbers = this.#numbersOf(session);
     const entry: Entry<Result> = { waiting: [done], error: undefined, result: undefined };
-    if (this.#entries.size >= this.#size) this.#entries.delete(this.#entries.keys().next().value!);
-    this.#entries.set(name, entry);
-    const ended: Done<Result> = (error, result) => this.#ended(name, entry, error, result);
+    numbers.set(seq, entry);
+    this.#count += 1;
+    const ended: Done<Result> = (error, result) => {
+      if (error !== undefined && !isIndeterminate(error) && numbers.get(seq) === entry) numbers.delete(seq);
+      end(entry, error, result);
+    };
     try {
       write(ended);
     } catch (error) {
@@ -48,15 +60,28 @@ export class DuplicateWindow<Result> {
     }
   }
 
-  #ended(name: string, entry: Entry<Result>, error: Error | undefined, result: Result | undefined): void {
-    const { waiting } = entry;
-    if (waiting === undefined) return;
-    entry.waiting = undefined;
-    entry.error = error;
-    entry.result = result;
-    if (error !== undefined && !isIndeterminate(error) && this.#entries.get(name) === entry) this.#entries.delete(name);
-    for (const done of waiting) done(error, result);
+  #numbersOf(session: string): Map<number, Entry<Result>> {
+    if (this.#count >= this.#size) {
+      this.#older = this.#recent;
+      this.#recent = new Map();
+      this.#count = 0;
+    }
+    let numbers = this.#recent.get(session);
+    if (numbers === undefined) {
+      numbers = new Map();
+      this.#recent.set(session, numbers);
+    }
+    return numbers;
   }
+}
+
+function end<Result>(entry: Entry<Result>, error: Error | undefined, result: Result | undefined): void {
+  const { waiting } = entry;
+  if (waiting === undefined) return;
+  entry.waiting = undefined;
+  entry.error = error;
+  entry.result = result;
+  for (const done of waiting) done(error, result);
 }
 
 function isIndeterminate(error: Error & { readonly details?: { readonly outcome?: unknown } }): boolean {

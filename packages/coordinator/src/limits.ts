@@ -35,7 +35,7 @@ export const defaultLimits: CoordinatorLimits = Object.freeze({
   defaultTimeoutMs: 2000,
   hedgeMs: 150,
   hedgeMaxMs: 1000,
-  dedupeWindow: 16_384,
+  dedupeWindow: 8192,
   handoffWindow: 16,
   handoffBytesPerSecond: 16 * 1024 * 1024,
 });
