@@ -1,5 +1,4 @@
 import {
-  connect,
   type Msg,
   type NatsConnection,
   type NodeConnectionOptions,
@@ -8,6 +7,7 @@ import {
 } from '@nats-io/transport-node';
 import type { Clock } from './clock.ts';
 import { DisconnectedError, NotPermittedError } from './errors.ts';
+import { connectOver, ShortWay } from './nats-wire.ts';
 import type { Transport, TransportMessage, TransportStatus, TransportSubscription } from './transport.ts';
 
 /** Before the first connection tells the server's own. */
@@ -54,6 +54,7 @@ export class NatsTransport implements Transport {
   status: TransportStatus = 'connecting';
   readonly #options: NatsTransportOptions;
   readonly #entries = new Set<Entry>();
+  readonly #shortWay = new ShortWay();
   readonly #statusListeners: ((status: TransportStatus) => void)[] = [];
   readonly #errorListeners: ((error: Error) => void)[] = [];
   #connection: NatsConnection | undefined;
@@ -85,7 +86,7 @@ export class NatsTransport implements Transport {
 
   /** Connects. @throws the named failure of the first attempt; `retry` then goes on trying */
   async connect(): Promise<void> {
-    const connection = await connect(this.#options.connection).catch((cause: unknown) => {
+    const connection = await connectOver(this.#shortWay, this.#options.connection).catch((cause: unknown) => {
       throw this.#options.failureOf(cause);
     });
     if (this.#closing !== undefined) return connection.close();
@@ -106,7 +107,9 @@ export class NatsTransport implements Transport {
 
   publish(subject: string, payload: Uint8Array, reply?: string): void {
     if (this.#connection === undefined || this.status !== 'connected') throw new DisconnectedError(subject);
-    if (reply === undefined) this.#connection.publish(subject, payload);
+    const { wire } = this.#shortWay;
+    if (wire !== undefined && payload.length <= this.maxPayload) wire.publish(subject, payload, reply);
+    else if (reply === undefined) this.#connection.publish(subject, payload);
     else this.#connection.publish(subject, payload, { reply });
     this.#sinceMark += payload.length;
     if (this.#sinceMark >= this.#options.markBytes) this.#mark(this.#connection);
@@ -123,7 +126,9 @@ export class NatsTransport implements Transport {
     return {
       unsubscribe: () => {
         this.#entries.delete(entry);
-        if (entry.live?.isClosed() === false) entry.live.unsubscribe();
+        if (entry.live?.isClosed() !== false) return;
+        this.#shortWay.leave(entry.live.getID());
+        entry.live.unsubscribe();
       },
       drain: async () => {
         this.#entries.delete(entry);
@@ -163,19 +168,26 @@ export class NatsTransport implements Transport {
   }
 
   #open(entry: Entry): void {
-    const callback = (error: Error | null, msg: Msg) => {
-      if (error !== null) return this.#tell(new NotPermittedError(entry.subject, 'subscribing', { cause: error }));
+    const take = (message: TransportMessage) => {
       try {
-        entry.onMessage(new NatsMessage(msg));
+        entry.onMessage(message);
       } catch (thrown) {
-        // An exception here would end the client's read loop without a word.
+        // An exception here would end the read loop without a word.
         this.#tell(thrown instanceof Error ? thrown : new Error(String(thrown)));
       }
     };
-    entry.live = this.#connection!.subscribe(
+    // What the client takes: refusals, no-responders notices, and all messages when there is no short way.
+    const callback = (error: Error | null, msg: Msg) => {
+      if (error === null) take(new NatsMessage(msg));
+      else this.#tell(new NotPermittedError(entry.subject, 'subscribing', { cause: error }));
+    };
+    const live = this.#connection!.subscribe(
       entry.subject,
       entry.queue === undefined ? { callback } : { callback, queue: entry.queue },
     );
+    entry.live = live;
+    this.#shortWay.take(live.getID(), take);
+    void live.closed.then(() => this.#shortWay.leave(live.getID()));
   }
 
   /** Asks the server (PING) to tell when it has taken what was published so far. */
