@@ -2,10 +2,9 @@ import { close, fdatasync, fsyncSync, openSync, readFileSync, writeSync } from '
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { StoreFullError, StoreSyncFailedError, StoreUnwritableError } from './errors.ts';
-import { type Journal, SharedFlush } from './journal.ts';
+import { type FlushDone, type Journal, SharedFlush } from './journal.ts';
 import { decodeFrames, type Frame } from './journal-codec.ts';
 
-const datasync = promisify(fdatasync);
 const closeFile = promisify(close);
 
 interface JournalFile {
@@ -25,7 +24,7 @@ export class FileJournal implements Journal {
   readonly #files: readonly [JournalFile, JournalFile];
   #current = 0;
   #failure: StoreSyncFailedError | undefined;
-  readonly #flush = new SharedFlush(() => this.#syncFiles());
+  readonly #flush = new SharedFlush((done) => this.#syncOlder(done));
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -56,9 +55,8 @@ export class FileJournal implements Journal {
     file.at += frame.length;
   }
 
-  sync(): Promise<void> {
-    if (this.durable) return Promise.resolve();
-    return this.#flush.run();
+  flush(done: FlushDone): void {
+    this.#flush.run(done);
   }
 
   rotate(): void {
@@ -73,20 +71,26 @@ export class FileJournal implements Journal {
   }
 
   /** The file that was left first: what the newer one holds counts only behind it. */
-  async #syncFiles(): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
-    for (const file of [this.#files[1 - this.#current]!, this.#files[this.#current]!]) {
-      const upTo = file.at;
-      if (file.syncedAt === upTo) continue;
-      try {
-        await datasync(file.fd);
-      } catch (cause) {
-        // What a failed flush left on disk is not known, and a second one may succeed wrongly: nothing more is acknowledged.
-        this.#failure = new StoreSyncFailedError(this.#directory, { cause });
-        throw this.#failure;
-      }
-      if (file.at >= upTo && file.syncedAt < upTo) file.syncedAt = upTo;
+  #syncOlder(done: FlushDone): void {
+    const newer = this.#files[this.#current]!;
+    this.#syncFile(this.#files[1 - this.#current]!, (error) => {
+      if (error === undefined) this.#syncFile(newer, done);
+      else done(error);
+    });
+  }
+
+  #syncFile(file: JournalFile, done: FlushDone): void {
+    const upTo = file.at;
+    if (this.#failure !== undefined || file.syncedAt === upTo) {
+      done(this.#failure);
+      return;
     }
+    fdatasync(file.fd, (cause) => {
+      // What a failed flush left on disk is not known, and a second one may succeed wrongly: nothing more is acknowledged.
+      if (cause !== null) this.#failure = new StoreSyncFailedError(this.#directory, { cause });
+      else if (file.at >= upTo && file.syncedAt < upTo) file.syncedAt = upTo;
+      done(this.#failure);
+    });
   }
 }
 

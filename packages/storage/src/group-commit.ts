@@ -83,22 +83,23 @@ export class GroupCommit<Context, One extends Waiting<Context>> {
     const batch = this.#queue.length <= maxBatch ? this.#queue : this.#queue.slice(0, maxBatch);
     this.#queue = this.#queue.length <= maxBatch ? [] : this.#queue.slice(maxBatch);
     const context = begin();
-    const staged: One[] = [];
+    let staged = 0;
     for (const waiting of batch) {
       try {
         waiting.stage(context);
-        staged.push(waiting);
+        batch[staged++] = waiting;
       } catch (error) {
         waiting.refuse(error);
       }
     }
+    batch.length = staged;
     try {
       commit(context);
     } catch (error) {
-      for (const waiting of staged) waiting.refuse(error);
+      for (const waiting of batch) waiting.refuse(error);
       return;
     }
-    committed(staged);
+    committed(batch);
   }
 
   #refuseAll(error: unknown): void {

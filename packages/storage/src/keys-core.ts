@@ -6,11 +6,11 @@ import type { RecordId } from './port.ts';
  * comparing strings compares bytes. The first character names the table:
  *
  *     P partition bucket 00 key      primary records         H partition bucket 00 key            stand-in records
- *     L partition leaf               Merkle leaves           O target 00 partition bucket 00 key  stand-in records by whom they are owed to
+ *     L partition                    Merkle leaves           O target 00 partition bucket 00 key  stand-in records by whom they are owed to
  *     M name                         meta of other parts     S name                               the store's own meta
  *     B partition                    barriers
  *
- * Partitions and leaves are 2 bytes, big endian. In a bucket's or target's name 00 becomes 01 01 and 01 becomes 01 02: so names hold
+ * Partitions are 2 bytes, big endian. In a bucket's or target's name 00 becomes 01 01 and 01 becomes 01 02: so names hold
  * no 00, and the order of (partition, bucket, key) is the order of bytes. The longest key has 1,798 bytes; LMDB takes 1,978.
  */
 export type ByteKey = string;
@@ -77,10 +77,9 @@ export const primaryKey = (id: RecordId): ByteKey => `P${encodeId(id)}`;
 export const hintKey = (id: RecordId): ByteKey => `H${encodeId(id)}`;
 export const owedPrefix = (target: string): ByteKey => `O${escapeEnd(utf8('target', target))}${end}`;
 export const owedKey = (target: string, encodedId: ByteKey): ByteKey => owedPrefix(target) + encodedId;
-export const leafPrefix = (partition: number): ByteKey => `L${uint16(partition)}`;
-export const leafKey = (partition: number, leaf: number): ByteKey =>
-  String.fromCharCode(0x4c, partition >>> 8, partition & 255, leaf >>> 8, leaf & 255);
-export const leafOfKey = (key: ByteKey): number => readUint16(key, 3);
+export const leavesKey = (partition: number): ByteKey => `L${uint16(partition)}`;
+export const isPrimaryKey = (key: ByteKey): boolean => key.charCodeAt(0) === 0x50;
+export const primaryPartition = (key: ByteKey): number => readUint16(key, 1);
 export const partitionPrefix = (partition: number): ByteKey => `P${uint16(partition)}`;
 export const metaKey = (name: string): ByteKey => `M${utf8('meta key', name)}`;
 export const metaName = (key: ByteKey): string => fromUtf8(key.slice(1));

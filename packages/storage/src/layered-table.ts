@@ -1,9 +1,10 @@
 import type { Clock } from '@ringfort/bus';
 import { type Base, noBase } from './base.ts';
-import type { Journal } from './journal.ts';
-import { encodeFrame, type Frame } from './journal-codec.ts';
-import { type ByteKey, ownKey } from './keys-core.ts';
-import { Memtable, type Row } from './memtable.ts';
+import { type Journal, sync } from './journal.ts';
+import { type Frame, FrameWriter } from './journal-codec.ts';
+import { type ByteKey, isPrimaryKey, ownKey, primaryPartition } from './keys-core.ts';
+import { Leaves, leafPlace } from './leaves.ts';
+import { Memtable, type Row, type Value } from './memtable.ts';
 
 /** In the base: the number of the last frame whose rows it holds. */
 export const checkpointKey = ownKey('checkpoint');
@@ -23,11 +24,17 @@ export interface LayeredTableOptions {
  * One ordered table in three layers: the newest rows in memory (journaled), those that are on their way into the base, and the base. A
  * checkpoint freezes the first layer, lets the journal go on in its other file, and hands the frozen rows to the base in the order of their
  * keys: a key written a hundred times meanwhile reaches it once.
+ *
+ * The newest primary records need not be among the newest rows: who keeps them hands them over when asked to (see {@link onSettle}).
  */
 export class LayeredTable {
+  readonly leaves: Leaves;
+  /** The batch that is being made. */
+  readonly frame = new FrameWriter();
   readonly #options: LayeredTableOptions;
+  #settle: () => void = () => undefined;
   #active = new Memtable();
-  #frozen: { readonly rows: Memtable; readonly upTo: number } | undefined;
+  #frozen: { readonly rows: Memtable; readonly leaves: readonly Row[]; readonly upTo: number } | undefined;
   #sequence: number;
   /** What the base's marker says. */
   #marked: number;
@@ -38,6 +45,12 @@ export class LayeredTable {
     this.#options = options;
     this.#sequence = options.lastSequence;
     this.#marked = options.lastSequence;
+    this.leaves = new Leaves(options.base);
+  }
+
+  /** Who keeps committed primary records back from this table: called before they are looked for in a range, or frozen. */
+  onSettle(settle: () => void): void {
+    this.#settle = settle;
   }
 
   get(key: ByteKey): Uint8Array | undefined {
@@ -49,35 +62,37 @@ export class LayeredTable {
 
   /** Rows with `start <= key < end`, in order; both of one group. */
   *range(start: ByteKey, end: ByteKey): Generator<readonly [ByteKey, Uint8Array]> {
+    if (isPrimaryKey(start)) this.#settle();
     const layers = [this.#active.range(start, end)];
     if (this.#frozen !== undefined) layers.push(this.#frozen.rows.range(start, end));
     for (const [key, value] of mergeInOrder([...layers, this.#options.base.range(start, end)]))
       if (value !== null) yield [key, value];
   }
 
-  /** Makes the rows safe, then visible, all or none. @throws STORE_FULL, STORE_SYNC_FAILED */
-  commit(rows: readonly Row[]): void {
-    this.#options.journal.append(encodeFrame(this.#sequence + 1, rows));
+  /** Makes the batch in {@link frame} safe: it counts from now on. @throws STORE_FULL, STORE_SYNC_FAILED */
+  commit(): void {
+    this.#options.journal.append(this.frame.finish(this.#sequence + 1));
     this.#sequence++;
-    this.#show(rows);
+  }
+
+  /** Shows a row that was committed. */
+  show(key: ByteKey, value: Value): void {
+    if (value === null && this.#options.base === noBase) this.#active.delete(key);
+    else this.#active.set(key, value);
   }
 
   /** Rows of a frame that the journal still holds, at opening. */
   replay({ sequence, rows }: Frame): void {
     this.#sequence = sequence;
-    this.#show(rows);
+    for (const { key, value, change } of rows) {
+      this.show(key, value);
+      if (change !== undefined) this.leaves.of(primaryPartition(key)).xor(leafPlace(key).leaf, change);
+    }
   }
 
   /** At opening: numbers that a dropped end of the journal may hold are never given again. */
   skipTo(sequence: number): void {
     this.#sequence = Math.max(this.#sequence, sequence);
-  }
-
-  #show(rows: readonly Row[]): void {
-    const keepsNothing = this.#options.base === noBase;
-    for (const [key, value] of rows)
-      if (value === null && keepsNothing) this.#active.delete(key);
-      else this.#active.set(key, value);
   }
 
   /**
@@ -118,14 +133,15 @@ export class LayeredTable {
   async #checkpoint(): Promise<void> {
     if (this.#frozen === undefined) {
       if (this.#sequence === this.#marked) return;
-      this.#frozen = { rows: this.#active, upTo: this.#sequence };
+      this.#settle();
+      this.#frozen = { rows: this.#active, leaves: this.leaves.takeRows(), upTo: this.#sequence };
       this.#active = new Memtable();
       this.#options.journal.rotate();
     }
-    const { rows, upTo } = this.#frozen;
+    const { rows, leaves, upTo } = this.#frozen;
     // First the journal: else a power cut could leave some rows of a frame in the base, and none in the journal.
-    await this.#options.journal.sync();
-    await this.#options.base.apply(rows.rowsInOrder(), rows.bytes, [checkpointKey, encodeSequence(upTo)]);
+    await sync(this.#options.journal);
+    await this.#options.base.apply(rows.rowsInOrder(), rows.bytes, [...leaves, [checkpointKey, encodeSequence(upTo)]]);
     this.#marked = upTo;
     this.#frozen = undefined;
   }

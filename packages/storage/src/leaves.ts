@@ -1,6 +1,6 @@
 import { type Hash64, hash64, hex64, mix32 } from './hash.ts';
-import { afterPrefix, type ByteKey, bytesOfKey, leafOfKey, leafPrefix } from './keys-core.ts';
-import type { Value } from './memtable.ts';
+import { type ByteKey, bytesOfKey, leavesKey } from './keys-core.ts';
+import type { Row } from './memtable.ts';
 
 /** Merkle leaves per partition. Part of the format: replicas compare leaf by leaf. */
 export const leavesPerPartition = 1024;
@@ -28,61 +28,78 @@ export function leafShare(key: Hash64, digest: Hash64): Hash64 {
   return { high, low };
 }
 
-interface RowSource {
-  range(start: ByteKey, end: ByteKey): Iterable<readonly [ByteKey, Uint8Array]>;
+/** What a leaf changes by (XOR) when a key's record takes the place of another, or of none. */
+export function leafChange(key: Hash64, before: Hash64 | undefined, after: Hash64): Hash64 {
+  const share = leafShare(key, after);
+  if (before === undefined) return share;
+  const former = leafShare(key, before);
+  return { high: share.high ^ former.high, low: share.low ^ former.low };
 }
 
-/** The leaves of the partitions in use, in memory (8 KiB each); a partition's are read when it is first touched. */
-export class Leaves {
-  readonly #rows: RowSource;
-  /** Per leaf: its upper and its lower half. */
-  readonly #partitions = new Map<number, Int32Array>();
+/** The leaves of one partition: per leaf its upper and its lower half. */
+export class PartitionLeaves {
+  readonly #halves = new Int32Array(2 * leavesPerPartition);
+  /** Whether they differ from the row that was taken last. */
+  changed = false;
 
-  constructor(rows: RowSource) {
-    this.#rows = rows;
+  /** @param row what {@link row} answered */
+  constructor(row: Uint8Array | undefined) {
+    if (row !== undefined) new Uint8Array(this.#halves.buffer).set(row);
   }
 
-  /** Adds a share, or takes it out again. */
-  xor(partition: number, leaf: number, { high, low }: Hash64): void {
-    const leaves = this.#of(partition);
-    leaves[2 * leaf]! ^= high;
-    leaves[2 * leaf + 1]! ^= low;
+  xor(leaf: number, { high, low }: Hash64): void {
+    this.#halves[2 * leaf]! ^= high;
+    this.#halves[2 * leaf + 1]! ^= low;
+    this.changed = true;
   }
 
-  /** The leaf as a row; null: it counts nothing. */
-  row(partition: number, leaf: number): Value {
-    const leaves = this.#of(partition);
-    const [high, low] = [leaves[2 * leaf]!, leaves[2 * leaf + 1]!];
-    if (high === 0 && low === 0) return null;
-    const out = Buffer.allocUnsafe(8);
-    out.writeInt32LE(low, 0);
-    out.writeInt32LE(high, 4);
-    return out;
-  }
-
-  all(partition: number): ReadonlyMap<number, string> {
+  digests(): ReadonlyMap<number, string> {
     const digests = new Map<number, string>();
-    const leaves = this.#of(partition);
     for (let leaf = 0; leaf < leavesPerPartition; leaf++) {
-      const [high, low] = [leaves[2 * leaf]!, leaves[2 * leaf + 1]!];
+      const [high, low] = [this.#halves[2 * leaf]!, this.#halves[2 * leaf + 1]!];
       if (high !== 0 || low !== 0) digests.set(leaf, hex64({ high, low }));
     }
     return digests;
   }
 
-  #of(partition: number): Int32Array {
+  /** A copy of all of them, in the machine's order of bytes, as is the file that keeps it. */
+  row(): Uint8Array {
+    return new Uint8Array(this.#halves.slice().buffer);
+  }
+}
+
+/**
+ * The leaves of the partitions in use, in memory (8 KiB each); a partition's are read when it is first touched.
+ *
+ * A write changes them here and tells the journal by what. The base takes them over as one row per partition, in the very transaction that
+ * moves its marker: so what it holds is always the sum of exactly the frames up to the marker, and a start adds the changes of the later
+ * ones, each once, however far the records themselves had come.
+ */
+export class Leaves {
+  readonly #base: { get(key: ByteKey): Uint8Array | undefined };
+  readonly #partitions = new Map<number, PartitionLeaves>();
+
+  constructor(base: { get(key: ByteKey): Uint8Array | undefined }) {
+    this.#base = base;
+  }
+
+  of(partition: number): PartitionLeaves {
     let leaves = this.#partitions.get(partition);
     if (leaves === undefined) {
-      leaves = new Int32Array(2 * leavesPerPartition);
-      const prefix = leafPrefix(partition);
-      for (const [key, value] of this.#rows.range(prefix, afterPrefix(prefix))) {
-        const bytes = Buffer.from(value);
-        const leaf = leafOfKey(key);
-        leaves[2 * leaf] = bytes.readInt32LE(4);
-        leaves[2 * leaf + 1] = bytes.readInt32LE(0);
-      }
+      leaves = new PartitionLeaves(this.#base.get(leavesKey(partition)));
       this.#partitions.set(partition, leaves);
     }
     return leaves;
+  }
+
+  /** Rows of the partitions that changed since the last call. */
+  takeRows(): Row[] {
+    const rows: Row[] = [];
+    for (const [partition, leaves] of this.#partitions) {
+      if (!leaves.changed) continue;
+      leaves.changed = false;
+      rows.push([leavesKey(partition), leaves.row()]);
+    }
+    return rows;
   }
 }

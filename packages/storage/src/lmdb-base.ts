@@ -61,7 +61,7 @@ export class LmdbBase implements Base {
     }
   }
 
-  async apply(rows: Iterable<Row>, bytes: number, marker: Row): Promise<void> {
+  async apply(rows: Iterable<Row>, bytes: number, last: readonly Row[]): Promise<void> {
     if (this.bytesOnDisk() + bytes > this.#options.maxBytes) throw new StoreFullError(this.#options.directory);
     let part: Row[] = [];
     for (const row of rows) {
@@ -72,7 +72,7 @@ export class LmdbBase implements Base {
       part = [];
     }
     if (part.length > 0) await this.#commit(part);
-    await this.#commit([marker]);
+    await this.#commit(last);
     this.#db.resetReadTxn();
   }
 

@@ -11,7 +11,7 @@ import type { Durability } from './port.ts';
 import { StoreEngine } from './store-engine.ts';
 
 /** The format of everything in the directory. */
-export const storeFormat = 2;
+export const storeFormat = 3;
 const formatKey = ownKey('format');
 const storeIdKey = ownKey('storeId');
 const mebibyte = 1024 * 1024;
@@ -113,7 +113,7 @@ async function identify(base: Base, directory: string, random: Random): Promise<
         [storeIdKey, Buffer.from(storeId)],
       ],
       0,
-      [checkpointKey, encodeSequence(0)],
+      [[checkpointKey, encodeSequence(0)]],
     );
     return storeId;
   }

@@ -1,5 +1,5 @@
 import type { Clock } from '@ringfort/bus';
-import { type Journal, SharedFlush } from './journal.ts';
+import { type FlushDone, type Journal, SharedFlush } from './journal.ts';
 
 /** Faults of a simulated disk: what it throws (or rejects with) is what the store's caller sees. */
 export interface DiskHook {
@@ -17,7 +17,9 @@ export class MemoryJournal implements Journal {
   readonly #disk: DiskHook;
   #appended = 0;
   #synced = 0;
-  readonly #flush = new SharedFlush(() => this.#syncAll());
+  readonly #flush = new SharedFlush((done) => {
+    this.#syncAll().then(() => done(undefined), done);
+  });
 
   constructor(clock: Clock, syncDelayMs: number, disk: DiskHook) {
     this.#clock = clock;
@@ -34,8 +36,8 @@ export class MemoryJournal implements Journal {
     this.#appended++;
   }
 
-  sync(): Promise<void> {
-    return this.durable ? Promise.resolve() : this.#flush.run();
+  flush(done: FlushDone): void {
+    this.#flush.run(done);
   }
 
   rotate(): void {}
@@ -45,6 +47,7 @@ export class MemoryJournal implements Journal {
   }
 
   async #syncAll(): Promise<void> {
+    if (this.durable) return;
     const upTo = this.#appended;
     if (this.#syncDelayMs > 0)
       await new Promise<void>((resolve) => {

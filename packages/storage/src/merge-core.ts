@@ -44,13 +44,13 @@ export function mergeRecord(
     return { after: RecordView.make(incoming, hash, actor, id), merged: undefined };
   }
   const kept = actor ?? held.actor;
-  if (sameHash(held.hash, hash)) {
+  if (sameHash(held, hash)) {
     const after = kept === held.actor ? held : RecordView.make(incoming, hash, kept, id);
     return { after, merged: undefined };
   }
   const asked = actor === undefined ? held.actor : undefined;
-  if (replaces(incoming, held.bytes)) {
-    const foreign = asked === undefined ? undefined : aheadOf(held.bytes, incoming, asked);
+  if (replaces(incoming, held.memory, held.start)) {
+    const foreign = asked === undefined ? undefined : aheadOf(held, incoming, asked);
     return { after: RecordView.make(incoming, hash, kept, id), merged: undefined, foreign };
   }
   return mergeDecoded(id, held, { bytes: incoming, object: decodeObject(incoming), hash }, kept, asked);
@@ -69,7 +69,7 @@ function mergeDecoded(
   const merged = mergeObjects(held.object, object);
   if (merged === object) return { after: RecordView.make(bytes, hash, kept, id), merged: undefined, foreign };
   if (merged === held.object) {
-    const after = kept === held.actor ? held : RecordView.make(held.bytes, held.hash, kept, id);
+    const after = kept === held.actor ? held : RecordView.make(held.bytes, held, kept, id);
     return { after, merged: held.bytes };
   }
   const mergedBytes = encodeObject(merged);
@@ -88,8 +88,8 @@ function seenAhead(held: VersionedObject, object: VersionedObject, actor: ActorI
 }
 
 /** The same by encodings, where one {@link replaces} the other. */
-function aheadOf(held: Uint8Array, incoming: Uint8Array, actor: ActorId): SeenAhead | undefined {
-  const known = vectorEntryOf(held, actor);
+function aheadOf(held: RecordView, incoming: Uint8Array, actor: ActorId): SeenAhead | undefined {
+  const known = vectorEntryOf(held.memory, actor, held.start);
   const seen = vectorEntryOf(incoming, actor);
   return seen > known ? { actor, seen, known } : undefined;
 }

@@ -6,6 +6,9 @@ import { RecordView } from './record-codec.ts';
 /** What a record costs in memory beside its bytes: the entry, the view and the decoded object; an estimate. */
 const entryBytes = 1024;
 
+/** More are not kept back from the table: bounds how long handing them over takes. */
+const maxUnsettled = 65_536;
+
 /** What is held in memory of one id. */
 export class Entry {
   readonly id: RecordId;
@@ -16,6 +19,8 @@ export class Entry {
   staged: RecordView | undefined = undefined;
   /** Whether it was asked for since the hand of the clock last passed. */
   used = true;
+  /** Whether the table does not have what counts now. */
+  unsettled = false;
   #place: LeafPlace | undefined;
 
   constructor(id: RecordId, key: ByteKey, current: RecordView | undefined) {
@@ -30,8 +35,15 @@ export class Entry {
   }
 
   get bytes(): number {
-    return entryBytes + 2 * this.key.length + (this.current?.stored.length ?? 0);
+    return entryBytes + 2 * this.key.length + (this.current?.storedBytes ?? 0);
   }
+}
+
+/** The table behind a cache. */
+export interface RecordTable {
+  get(key: ByteKey): Uint8Array | undefined;
+  /** Takes a committed record over. */
+  show(key: ByteKey, stored: Uint8Array): void;
 }
 
 /** By bucket, by key. */
@@ -39,17 +51,20 @@ type Partition = Map<string, Map<string, Entry>>;
 
 /**
  * Primary records that were read or written lately, verified and ready: in front of the table, and exact since every write of a primary
- * record goes through an entry. Bounded in bytes; what was not used for a round of the clock's hand goes first.
+ * record goes through an entry. The table gets a written record when somebody is about to look there, or when its entry goes: not with every
+ * write. Bounded in bytes; what was not used for a round of the clock's hand goes first.
  */
 export class RecordCache {
-  readonly #table: { get(key: ByteKey): Uint8Array | undefined };
+  readonly #table: RecordTable;
   readonly #maxBytes: number;
   readonly #partitions = new Map<number, Partition>();
   readonly #ring: Entry[] = [];
+  /** Entries that were unsettled since the last {@link settle}; some may be settled again. */
+  #late: Entry[] = [];
   #hand = 0;
   #bytes = 0;
 
-  constructor(table: { get(key: ByteKey): Uint8Array | undefined }, maxBytes: number) {
+  constructor(table: RecordTable, maxBytes: number) {
     this.#table = table;
     this.#maxBytes = maxBytes;
   }
@@ -75,10 +90,27 @@ export class RecordCache {
 
   /** What was staged counts. */
   show(entry: Entry): void {
-    this.#bytes -= entry.bytes;
-    entry.current = entry.staged;
+    const { current, staged } = entry;
+    this.#bytes += staged!.storedBytes - (current === undefined ? 0 : current.storedBytes);
+    entry.current = staged;
     entry.staged = undefined;
-    this.#bytes += entry.bytes;
+    if (entry.unsettled) return;
+    entry.unsettled = true;
+    this.#late.push(entry);
+    if (this.#late.length > maxUnsettled) this.settle();
+  }
+
+  /** Hands all written records over to the table. */
+  settle(): void {
+    const late = this.#late;
+    this.#late = [];
+    for (const entry of late) this.#settleOne(entry);
+  }
+
+  #settleOne(entry: Entry): void {
+    if (!entry.unsettled) return;
+    entry.unsettled = false;
+    this.#table.show(entry.key, entry.current!.stored);
   }
 
   /** Drops entries until the bound is kept. Not while a batch is being made: what is staged would be lost. */
@@ -126,6 +158,7 @@ export class RecordCache {
 
   /** Drops the entry under the hand. */
   #drop(entry: Entry): void {
+    this.#settleOne(entry);
     const { partition, bucket, key } = entry.id;
     const buckets = this.#partitions.get(partition)!;
     const keys = buckets.get(bucket)!;

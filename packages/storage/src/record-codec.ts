@@ -2,6 +2,7 @@ import { type ActorId, decodeObject, type VersionedObject } from '@ringfort/vers
 import { CorruptRecordError } from './errors.ts';
 import { type Hash64, hash64, hex64 } from './hash.ts';
 import type { RecordId, StoredRecord } from './port.ts';
+import { takeMemory, takenAt } from './record-memory.ts';
 
 /**
  * A record at rest: what is local to this store, then the canonical bytes of the object, which alone are replicated and hashed.
@@ -15,22 +16,28 @@ const headBytes = 10;
 
 /**
  * A record as it lies in memory: read from below and verified then, or made here by a write. It is not verified again as long as it stays in
- * memory. Digest and object are made on first use and kept.
+ * memory. Everything but the hash and the actor is made on first use, for most versions of a record are overwritten before anybody asks.
  */
-export class RecordView implements StoredRecord {
-  /** With its head, as it is stored. */
-  readonly stored: Uint8Array;
-  readonly hash: Hash64;
+export class RecordView implements StoredRecord, Hash64 {
+  readonly high: number;
+  readonly low: number;
   readonly actor: ActorId | undefined;
+  /** Shared with other records: this one's object lies from `start` to `end`, its head before. */
+  readonly memory: Uint8Array;
+  readonly start: number;
+  readonly end: number;
   readonly #id: RecordId;
   #bytes: Uint8Array | undefined;
   #digest: string | undefined;
   #object: VersionedObject | undefined;
 
-  private constructor(stored: Uint8Array, hash: Hash64, actor: ActorId | undefined, id: RecordId) {
-    this.stored = stored;
-    this.hash = hash;
-    this.actor = actor;
+  private constructor(memory: Uint8Array, start: number, end: number, hash: Hash64, actor: string, id: RecordId) {
+    this.high = hash.high;
+    this.low = hash.low;
+    this.actor = actor === '' ? undefined : actor;
+    this.memory = memory;
+    this.start = start;
+    this.end = end;
     this.#id = id;
   }
 
@@ -44,32 +51,43 @@ export class RecordView implements StoredRecord {
     const hash = hash64(record.subarray(nameEnd));
     if (int32At(record, 2) !== (hash.low ^ actorHash(actor)) || int32At(record, 6) !== hash.high)
       throw new CorruptRecordError(id, 'its checksum does not match');
-    return new RecordView(record, hash, actor === '' ? undefined : actor, id);
+    return new RecordView(record, nameEnd, record.length, hash, actor, id);
   }
 
   /** A new record, in new memory. @param hash of `object` */
   static make(object: Uint8Array, hash: Hash64, actor: ActorId | undefined, id: RecordId): RecordView {
     const name = actor ?? '';
-    const start = headBytes + name.length;
-    const record = Buffer.allocUnsafe(start + object.length);
-    record[0] = format;
-    record[1] = name.length;
-    setInt32At(record, 2, hash.low ^ actorHash(name));
-    setInt32At(record, 6, hash.high);
-    for (let i = 0; i < name.length; i++) record[headBytes + i] = name.charCodeAt(i);
-    record.set(object, start);
-    return new RecordView(record, hash, actor, id);
+    const size = headBytes + name.length + object.length;
+    const memory = takeMemory(size);
+    const head = takenAt;
+    memory[head] = format;
+    memory[head + 1] = name.length;
+    setInt32At(memory, head + 2, hash.low ^ actorHash(name));
+    setInt32At(memory, head + 6, hash.high);
+    for (let i = 0; i < name.length; i++) memory[head + headBytes + i] = name.charCodeAt(i);
+    const start = head + headBytes + name.length;
+    memory.set(object, start);
+    return new RecordView(memory, start, head + size, hash, name, id);
+  }
+
+  /** With its head, as it is stored; a view. */
+  get stored(): Uint8Array {
+    const head = this.start - headBytes - (this.actor?.length ?? 0);
+    return new Uint8Array(this.memory.buffer, this.memory.byteOffset + head, this.end - head);
+  }
+
+  get storedBytes(): number {
+    return this.end - this.start + headBytes + (this.actor?.length ?? 0);
   }
 
   get bytes(): Uint8Array {
-    const { stored } = this;
-    const start = headBytes + stored[1]!;
-    this.#bytes ??= new Uint8Array(stored.buffer, stored.byteOffset + start, stored.length - start);
+    const { memory, start, end } = this;
+    this.#bytes ??= new Uint8Array(memory.buffer, memory.byteOffset + start, end - start);
     return this.#bytes;
   }
 
   get digest(): string {
-    this.#digest ??= hex64(this.hash);
+    this.#digest ??= hex64(this);
     return this.#digest;
   }
 

@@ -1,10 +1,10 @@
 import { type Hash64, sameHash } from './hash.ts';
 import type { OwedRow } from './hint-codec.ts';
 import type { HintLedger } from './hint-ledger.ts';
-import { type ByteKey, leafKey, ownKey } from './keys-core.ts';
+import { type ByteKey, ownKey } from './keys-core.ts';
 import type { LayeredTable } from './layered-table.ts';
-import { type Leaves, leafShare } from './leaves.ts';
-import type { Row, Value } from './memtable.ts';
+import { leafChange } from './leaves.ts';
+import type { Value } from './memtable.ts';
 import type { RecordId } from './port.ts';
 import type { Entry, RecordCache } from './record-cache.ts';
 import type { RecordView } from './record-codec.ts';
@@ -16,13 +16,6 @@ export interface Counts {
   readonly hintRecords: number;
 }
 
-/** What was added to a leaf. */
-interface LeafChange {
-  readonly partition: number;
-  readonly leaf: number;
-  readonly share: Hash64;
-}
-
 interface OwedChange {
   readonly target: string;
   readonly before: OwedRow | undefined;
@@ -32,39 +25,33 @@ interface OwedChange {
 export interface StageParts {
   readonly table: LayeredTable;
   readonly records: RecordCache;
-  readonly leaves: Leaves;
   readonly ledger: HintLedger;
 }
 
 /**
  * What one batch is about to change. Later writes of the batch see earlier ones; nothing counts until {@link Stage.commit}, and nobody looks
- * in between: leaves are changed at once, and changed back when the batch fails.
+ * in between: leaves are changed at once, and changed back when the batch fails. Primary records are laid out in the journal's frame as they
+ * come, the other rows at the end.
  */
 export class Stage {
-  readonly #table: LayeredTable;
-  readonly #records: RecordCache;
-  readonly #leaves: Leaves;
-  readonly #ledger: HintLedger;
+  readonly #parts: StageParts;
   readonly #entries: Entry[] = [];
   readonly #rows = new Map<ByteKey, Value>();
-  readonly #leafChanges: LeafChange[] = [];
   readonly #owedChanges: OwedChange[] = [];
   readonly #owedBytes = new Map<string, number>();
   readonly #countsBefore: Counts;
   #counts: Counts;
 
-  constructor({ table, records, leaves, ledger }: StageParts, counts: Counts) {
-    this.#table = table;
-    this.#records = records;
-    this.#leaves = leaves;
-    this.#ledger = ledger;
+  constructor(parts: StageParts, counts: Counts) {
+    this.#parts = parts;
     this.#countsBefore = counts;
     this.#counts = counts;
+    parts.table.frame.clear();
   }
 
   get(key: ByteKey): Uint8Array | undefined {
     const staged = this.#rows.get(key);
-    return staged === undefined ? this.#table.get(key) : (staged ?? undefined);
+    return staged === undefined ? this.#parts.table.get(key) : (staged ?? undefined);
   }
 
   set(key: ByteKey, value: Value): void {
@@ -73,30 +60,28 @@ export class Stage {
 
   /** The entry of a primary record. */
   record(id: RecordId): Entry {
-    return this.#records.of(id);
+    return this.#parts.records.of(id);
   }
 
   /** A primary record, and its leaf. */
   setRecord(entry: Entry, after: RecordView): void {
+    const { leaves, frame } = this.#parts.table;
     const before = entry.staged ?? entry.current;
-    if (before === undefined || !sameHash(before.hash, after.hash)) {
-      if (before !== undefined) this.#addToLeaf(entry, before.hash);
-      this.#addToLeaf(entry, after.hash);
+    const { leaf, keyHash } = entry.place;
+    let change = noChange;
+    if (before === undefined || !sameHash(before, after)) {
+      change = leafChange(keyHash, before, after);
+      leaves.of(entry.id.partition).xor(leaf, change);
     }
+    frame.record(entry.key, after.stored, change);
     if (before === undefined) this.count({ records: 1 });
     if (entry.staged === undefined) this.#entries.push(entry);
     entry.staged = after;
   }
 
-  #addToLeaf({ id, place }: Entry, digest: Hash64): void {
-    const change = { partition: id.partition, leaf: place.leaf, share: leafShare(place.keyHash, digest) };
-    this.#leaves.xor(change.partition, change.leaf, change.share);
-    this.#leafChanges.push(change);
-  }
-
   /** Bytes owed to a target once this batch counts. */
   owedBytes(target: string): number {
-    return this.#ledger.bytesOwed(target) + (this.#owedBytes.get(target) ?? 0);
+    return this.#parts.ledger.bytesOwed(target) + (this.#owedBytes.get(target) ?? 0);
   }
 
   moveOwed(target: string, before: OwedRow | undefined, after: OwedRow | undefined): void {
@@ -114,41 +99,34 @@ export class Stage {
 
   /** Journals and shows all of it, or throws and has changed nothing. Answers the counts as they are now. */
   commit(): Counts {
-    const rows = this.#rowsToCommit();
-    if (rows.length === 0) return this.#counts;
+    const { table, records, ledger } = this.#parts;
+    if (this.#counts !== this.#countsBefore) this.#rows.set(countsKey, encodeCounts(this.#counts));
+    for (const [key, value] of this.#rows) table.frame.row(key, value);
+    if (table.frame.isEmpty) return this.#counts;
     try {
-      this.#table.commit(rows);
+      table.commit();
     } catch (error) {
       this.#undo();
       throw error;
     }
-    for (const entry of this.#entries) this.#records.show(entry);
-    for (const { target, before, after } of this.#owedChanges) this.#ledger.record(target, before, after);
-    this.#records.trim();
+    for (const [key, value] of this.#rows) table.show(key, value);
+    for (const entry of this.#entries) records.show(entry);
+    for (const { target, before, after } of this.#owedChanges) ledger.record(target, before, after);
+    records.trim();
     return this.#counts;
   }
 
-  #rowsToCommit(): Row[] {
-    const rows: Row[] = [];
-    for (const entry of this.#entries) rows.push([entry.key, entry.staged!.stored]);
-    for (const row of this.#rows) rows.push(row);
-    let last: LeafChange | undefined;
-    for (const change of this.#leafChanges) {
-      const { partition, leaf } = change;
-      // The two changes of an overwrite are one row; the same leaf changed again later is another, of the same value.
-      if (last?.leaf !== leaf || last.partition !== partition)
-        rows.push([leafKey(partition, leaf), this.#leaves.row(partition, leaf)]);
-      last = change;
-    }
-    if (this.#counts !== this.#countsBefore) rows.push([countsKey, encodeCounts(this.#counts)]);
-    return rows;
-  }
-
+  /** Shares of what lay between what counts and what was staged last have cancelled each other. */
   #undo(): void {
-    for (const entry of this.#entries) entry.staged = undefined;
-    for (const { partition, leaf, share } of this.#leafChanges) this.#leaves.xor(partition, leaf, share);
+    for (const entry of this.#entries) {
+      const { leaf, keyHash } = entry.place;
+      this.#parts.table.leaves.of(entry.id.partition).xor(leaf, leafChange(keyHash, entry.current, entry.staged!));
+      entry.staged = undefined;
+    }
   }
 }
+
+const noChange: Hash64 = { high: 0, low: 0 };
 
 function encodeCounts({ records, hintRecords }: Counts): Uint8Array {
   const out = Buffer.allocUnsafe(16);

@@ -1,15 +1,15 @@
 import type { Clock } from '@ringfort/bus';
+import { Answers } from './answers.ts';
 import type { Base } from './base.ts';
 import { StoreClosedError } from './errors.ts';
 import { GroupCommit } from './group-commit.ts';
 import { decodeOwedRow } from './hint-codec.ts';
 import { HintLedger } from './hint-ledger.ts';
-import type { Journal } from './journal.ts';
+import { type Journal, sync } from './journal.ts';
 import * as keys from './keys-core.ts';
 import type { LayeredTable } from './layered-table.ts';
-import { Leaves } from './leaves.ts';
 import { page } from './paging.ts';
-import { nothingWritten, PendingWrite } from './pending-write.ts';
+import { OtherWrite, type PendingWrite, RecordWrite, type WriteRules } from './pending-write.ts';
 import type {
   Durability,
   ForeignDot,
@@ -26,7 +26,7 @@ import type {
 import { RecordCache } from './record-cache.ts';
 import { RecordView } from './record-codec.ts';
 import { type Counts, countsKey, decodeCounts, Stage } from './stage.ts';
-import { checkBarrier, readHint, stageDelivered, stageHint, stageWrite, type Written } from './write-core.ts';
+import { checkBarrier, readHint, stageDelivered, stageHint, type Written } from './write-core.ts';
 
 export interface EngineOptions {
   readonly storeId: string;
@@ -55,13 +55,16 @@ export class StoreEngine implements Store {
   readonly #options: EngineOptions;
   readonly #table: LayeredTable;
   readonly #records: RecordCache;
-  readonly #leaves: Leaves;
   readonly #ledger = new HintLedger();
   readonly #barriers = new Map<number, number>();
+  readonly #answers: Answers;
   readonly #commits: GroupCommit<Stage, PendingWrite>;
+  readonly #rules: WriteRules = {
+    check: (partition, barrier) => checkBarrier(partition, barrier, this.barrier(partition)),
+    told: (id, standIn, written) => this.#told(id, standIn, written),
+  };
   #counts: Counts;
   #onForeignDot: ((dot: ForeignDot) => void) | undefined;
-  #syncTimer: unknown;
   #closing: Promise<void> | undefined;
   #closed = false;
 
@@ -71,13 +74,14 @@ export class StoreEngine implements Store {
     this.durability = options.durability;
     this.#table = options.table;
     this.#records = new RecordCache(options.table, options.cacheBytes);
-    this.#leaves = new Leaves(options.table);
+    options.table.onSettle(() => this.#records.settle());
     this.#counts = decodeCounts(options.table.get(countsKey));
     for (const [key, value] of this.#table.range('B', 'C'))
       this.#barriers.set(keys.barrierPartition(key), Buffer.from(value).readUInt32LE());
     for (const [key, row] of this.#table.range('O', 'P'))
       this.#ledger.record(keys.owedTarget(key), undefined, decodeOwedRow(row));
-    const parts = { table: this.#table, records: this.#records, leaves: this.#leaves, ledger: this.#ledger };
+    const parts = { table: this.#table, records: this.#records, ledger: this.#ledger };
+    this.#answers = new Answers(options);
     this.#commits = new GroupCommit({
       nextTurn: options.nextTurn,
       makeRoom: () => this.#table.makeRoom(),
@@ -85,7 +89,7 @@ export class StoreEngine implements Store {
       commit: (stage) => {
         this.#counts = stage.commit();
       },
-      committed: (batch) => this.#answer(batch),
+      committed: (batch) => this.#answers.committed(batch),
       maxBatch,
       maxQueued: options.maxQueuedWrites,
     });
@@ -98,15 +102,12 @@ export class StoreEngine implements Store {
 
   write(id: RecordId, bytes: Uint8Array, options: WriteOptions = {}): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
-      this.submit(id, bytes, options, (error, result) => (error === undefined ? resolve(result!) : reject(error)));
+      this.submit(id, bytes, options, settler(resolve, reject));
     });
   }
 
   submit(id: RecordId, bytes: Uint8Array, options: WriteOptions, done: WriteDone): void {
-    this.#submit(options.sync, done, (stage) => {
-      checkBarrier(id.partition, options.barrier, this.barrier(id.partition));
-      return this.#told(id, false, stageWrite(stage, id, bytes, options.actor));
-    });
+    this.#commits.add(new RecordWrite(this.#rules, id, bytes, options, this.#waits(options.sync), done));
   }
 
   onForeignDot(listener: (dot: ForeignDot) => void): void {
@@ -133,7 +134,7 @@ export class StoreEngine implements Store {
     const nowMs = this.#options.clock.now();
     const maxBytesPerTarget = this.#options.maxHintBytesPerTarget;
     return this.#commit(options.sync, (stage) => {
-      checkBarrier(id.partition, options.barrier, this.barrier(id.partition));
+      this.#rules.check(id.partition, options.barrier);
       const hint = { id, bytes, owedTo, actor: options.actor, nowMs, maxBytesPerTarget };
       return this.#told(id, true, stageHint(stage, hint));
     });
@@ -159,7 +160,7 @@ export class StoreEngine implements Store {
   async hintDelivered(id: RecordId, target: string, digest: string): Promise<void> {
     await this.#commit(false, (stage) => {
       stageDelivered(stage, id, target, digest);
-      return nothingWritten;
+      return undefined;
     });
   }
 
@@ -185,7 +186,7 @@ export class StoreEngine implements Store {
 
   leaves(partition: number): ReadonlyMap<number, string> {
     this.#checkOpen();
-    return this.#leaves.all(partition);
+    return this.#table.leaves.of(partition).digests();
   }
 
   barrier(partition: number): number {
@@ -198,7 +199,7 @@ export class StoreEngine implements Store {
     value.writeUInt32LE(barrier);
     await this.#commit(true, (stage) => {
       if (barrier > this.barrier(partition)) stage.set(keys.barrierKey(partition), value);
-      return nothingWritten;
+      return undefined;
     });
     this.#barriers.set(partition, Math.max(barrier, this.barrier(partition)));
   }
@@ -212,7 +213,7 @@ export class StoreEngine implements Store {
     const copy = value === undefined ? null : Uint8Array.from(value);
     await this.#commit(true, (stage) => {
       stage.set(keys.metaKey(key), copy);
-      return nothingWritten;
+      return undefined;
     });
   }
 
@@ -235,11 +236,11 @@ export class StoreEngine implements Store {
   }
 
   async #close(): Promise<void> {
-    const { clock, journal, base, release } = this.#options;
+    const { journal, base, release } = this.#options;
     await this.#commits.close();
-    clock.clearTimeout(this.#syncTimer);
+    this.#answers.close();
     try {
-      await journal.sync();
+      await sync(journal);
       // Only to make the next start short: what the journal holds is safe there.
       await this.#table.checkpoint().catch(() => undefined);
     } finally {
@@ -254,43 +255,23 @@ export class StoreEngine implements Store {
     if (this.#closed) throw new StoreClosedError();
   }
 
-  #commit(sync: boolean | undefined, apply: (stage: Stage) => Written): Promise<WriteResult> {
+  #commit(sync: boolean | undefined, apply: (stage: Stage) => Written | undefined): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
-      this.#submit(sync, (error, result) => (error === undefined ? resolve(result!) : reject(error)), apply);
+      this.#commits.add(new OtherWrite(this.#waits(sync), settler(resolve, reject), apply));
     });
   }
 
-  /** Joins the next batch; `sync` says whether to answer only when on disk. */
-  #submit(sync: boolean | undefined, done: WriteDone, apply: (stage: Stage) => Written): void {
-    this.#commits.add(new PendingWrite(sync ?? this.durability === 'fsync', done, apply));
+  /** Whether a write is answered only when on disk. */
+  #waits(sync: boolean | undefined): boolean {
+    return sync ?? this.durability === 'fsync';
   }
+}
 
-  /** Answers at once those of the batch that need not wait, and the others after one flush. */
-  #answer(batch: readonly PendingWrite[]): void {
-    const { journal } = this.#options;
-    const { durable } = journal;
-    const waiting: PendingWrite[] = [];
-    for (const write of batch) {
-      if (durable || !write.waits) write.answer(durable);
-      else waiting.push(write);
-    }
-    if (waiting.length > 0)
-      journal.sync().then(
-        () => {
-          for (const write of waiting) write.answer(true);
-        },
-        (error: Error) => {
-          for (const write of waiting) write.refuse(error);
-        },
-      );
-    else if (!durable) this.#syncSoon();
-  }
-
-  #syncSoon(): void {
-    const { clock, journal, syncIntervalMs } = this.#options;
-    this.#syncTimer ??= clock.setTimeout(() => {
-      this.#syncTimer = undefined;
-      journal.sync().catch(() => undefined); // kept by the journal: the next write is refused with it
-    }, syncIntervalMs);
-  }
+/** Settles a promise with a write's result, in a plain object of its own. */
+function settler(resolve: (result: WriteResult) => void, reject: (error: Error) => void): WriteDone {
+  return (error, result) => {
+    if (result === undefined) return reject(error!);
+    const { digest, merged, durable } = result;
+    resolve({ digest, merged, durable });
+  };
 }

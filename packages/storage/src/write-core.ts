@@ -7,9 +7,10 @@ import type { RecordId } from './port.ts';
 import { RecordView } from './record-codec.ts';
 import type { Stage } from './stage.ts';
 
-/** What a write answers, before it is known whether it is on disk. */
+/** What a write did, before it is known whether it is on disk. */
 export interface Written {
-  readonly digest: string;
+  /** What is stored now. */
+  readonly after: RecordView;
   readonly merged: Uint8Array | undefined;
   readonly foreign?: SeenAhead | undefined;
 }
@@ -18,9 +19,9 @@ export interface Written {
 export function stageWrite(stage: Stage, id: RecordId, bytes: Uint8Array, actor: ActorId | undefined): Written {
   const entry = stage.record(id);
   const held = entry.staged ?? entry.current;
-  const { after, merged, foreign } = mergeRecord(entry.id, held, bytes, actor);
-  if (after !== held) stage.setRecord(entry, after);
-  return { digest: after.digest, merged, foreign };
+  const outcome = mergeRecord(entry.id, held, bytes, actor);
+  if (outcome.after !== held) stage.setRecord(entry, outcome.after);
+  return outcome;
 }
 
 export interface HintWrite {
@@ -39,19 +40,19 @@ export function stageHint(stage: Stage, { id, bytes, owedTo, actor, nowMs, maxBy
   const stored = stage.get(key);
   const before = stored === undefined ? undefined : readHint(stored, id);
   const held = before === undefined ? undefined : RecordView.read(before.record, id);
-  const { after, merged, foreign } = mergeRecord(id, held, bytes, actor);
+  const outcome = mergeRecord(id, held, bytes, actor);
+  const { after } = outcome;
   const record = after.stored;
   const owed = new Map(before?.owed);
   for (const target of owedTo) if (!owed.has(target)) owed.set(target, nowMs);
-  const answer = { digest: after.digest, merged, foreign };
-  if (after === held && owed.size === before?.owed.size) return answer;
+  if (after === held && owed.size === before?.owed.size) return outcome;
   for (const target of owed.keys()) {
     const grown = stage.owedBytes(target) + record.length - (before?.owed.has(target) ? before.record.length : 0);
     if (grown > maxBytesPerTarget && grown > stage.owedBytes(target))
       throw new HintsFullError(target, maxBytesPerTarget);
   }
   replaceHint(stage, encodedId, before, { owed, record });
-  return answer;
+  return outcome;
 }
 
 /** The target has the object of this digest: it is owed no more, if that is still what is held. */

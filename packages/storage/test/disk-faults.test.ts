@@ -95,7 +95,7 @@ describe('a directory that can not be used', () => {
     await (await openLmdbStore({ directory })).close();
     await tamper(ownKey('format'), () => Uint8Array.of(99));
     const error = await rejection(openLmdbStore({ directory }));
-    expect(error).toMatchObject({ code: 'STORE_VERSION_MISMATCH', details: { found: 99, expected: 2 } });
+    expect(error).toMatchObject({ code: 'STORE_VERSION_MISMATCH', details: { found: 99, expected: 3 } });
     expect((await rejection(openLmdbStore({ directory }))).code).toBe('STORE_VERSION_MISMATCH');
   });
 

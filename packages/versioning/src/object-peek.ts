@@ -57,20 +57,20 @@ function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
  * Whether the newer object takes the place of the older one as it is: then (and never else) `newer` is a whole encoding, and merging both
  * encodes to exactly `newer`. False means that nothing was found out: decode and merge. True for what an overwrite with context looks like: one
  * sibling without a stamp, whose clock knows all that the older one's does, and whose dot the older one does not know.
- * @param older what `encodeObject` wrote
+ * @param older memory in which, from `olderAt` on, lies what `encodeObject` wrote
  */
-export function replaces(newer: Uint8Array, older: Uint8Array): boolean {
-  const clockEnd = compareClocks(newer, older);
+export function replaces(newer: Uint8Array, older: Uint8Array, olderAt = 0): boolean {
+  const clockEnd = compareClocks(newer, older, olderAt);
   return clockEnd > 0 && isOneNewSibling(newer, clockEnd, newer[1]!);
 }
 
 /** Walks both clocks at once, both being sorted. Answers where the newer one ends, or -1 unless it knows all that the older one knows. */
-function compareClocks(newer: Uint8Array, older: Uint8Array): number {
-  const [count, countBefore] = [newer[1]!, older[1]!];
-  if (newer[0] !== version || older[0] !== version || !(count <= maxActors) || !(countBefore <= count)) return -1;
+function compareClocks(newer: Uint8Array, older: Uint8Array, olderAt: number): number {
+  const [count, countBefore] = [newer[1]!, older[olderAt + 1]!];
+  if (newer[0] !== version || older[olderAt] !== version || !(count <= maxActors) || !(countBefore <= count)) return -1;
   let nameBefore = -1;
   let position = 2;
-  let old = 2;
+  let old = olderAt + 2;
   let left = countBefore;
   for (let i = 0; i < count; i++) {
     const size = newer[position]!;
@@ -121,11 +121,11 @@ function isOneNewSibling(bytes: Uint8Array, start: number, actors: number): bool
 
 /**
  * The vector entry of an actor in an encoded object; 0 when it has none.
- * @param bytes an object without detached dots, such as the newer one of {@link replaces}
+ * @param bytes memory in which, from `start` on, lies an object without detached dots, such as both of {@link replaces}
  */
-export function vectorEntryOf(bytes: Uint8Array, actor: ActorId): number {
-  let position = 2;
-  for (let left = bytes[1]!; left > 0; left--) {
+export function vectorEntryOf(bytes: Uint8Array, actor: ActorId, start = 0): number {
+  let position = start + 2;
+  for (let left = bytes[start + 1]!; left > 0; left--) {
     const size = bytes[position]!;
     const counter = varintAt(bytes, position + 1 + size);
     if (size === actor.length && isText(bytes, position + 1, actor)) return counter;
