@@ -3,7 +3,7 @@ import type { Base } from './base.ts';
 import { lockDirectory, makeDirectory } from './directory-lock.ts';
 import { StorageError, StoreFullError, StoreUnwritableError, StoreVersionMismatchError } from './errors.ts';
 import { FileJournal, readJournal } from './file-journal.ts';
-import { framesToReplay } from './journal-codec.ts';
+import { type Frame, framesToReplay } from './journal-codec.ts';
 import { ownKey } from './keys-core.ts';
 import { checkpointKey, decodeSequence, encodeSequence, LayeredTable } from './layered-table.ts';
 import { LmdbBase } from './lmdb-base.ts';
@@ -121,10 +121,10 @@ async function identify(base: Base, directory: string, random: Random): Promise<
   return Buffer.from(base.get(storeIdKey)!).toString();
 }
 
-type Frames = ReturnType<typeof readJournal>;
+type Frames = readonly (readonly Frame[])[];
 
 /** Moves what the journal holds into the base before anything overwrites it. A full disk is no reason not to serve reads. */
-async function replay(table: LayeredTable, files: Frames, checkpoint: number): Promise<void> {
+export async function replay(table: LayeredTable, files: Frames, checkpoint: number): Promise<void> {
   for (const frame of framesToReplay(files, checkpoint)) table.replay(frame);
   const highest = Math.max(checkpoint, ...files.map((frames) => frames.at(-1)?.sequence ?? 0));
   table.skipTo(highest + sequenceStride);

@@ -106,7 +106,7 @@ describe('what a power cut leaves', () => {
     const ends: number[] = [];
     for (let n = 0; n < 6; n++) {
       await store.write(id(`k${n}`), bytesOf(blind('a-1', 1, `${n}`)));
-      ends.push(lastByte(readFileSync(join(directory, journalInUse(directory)))));
+      ends.push(endOfFrames(readFileSync(join(directory, journalInUse(directory)))));
     }
     const journal = journalInUse(directory);
     const copies = ends.flatMap((end, n) => [
@@ -152,8 +152,13 @@ describe('what a power cut leaves', () => {
 
 /** The journal file that holds frames now. */
 function journalInUse(directory: string): string {
-  const sizes = ['journal-0', 'journal-1'].map((name) => [name, readFileSync(join(directory, name)).length] as const);
-  return sizes[0]![1] > sizes[1]![1] ? 'journal-0' : 'journal-1';
+  const ends = ['journal-0', 'journal-1'].map((name) => endOfFrames(readFileSync(join(directory, name))));
+  return ends[0]! > ends[1]! ? 'journal-0' : 'journal-1';
 }
 
-const lastByte = (bytes: Uint8Array) => bytes.length;
+/** Zeros follow the last frame of a journal file that was never full. */
+function endOfFrames(journal: Buffer): number {
+  let end = 0;
+  while (end < journal.length && journal.readUInt32LE(end) > 0) end += 20 + journal.readUInt32LE(end);
+  return end;
+}

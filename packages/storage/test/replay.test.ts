@@ -1,0 +1,139 @@
+import { systemClock } from '@ringfort/bus';
+import { mergeObjects, type VersionedObject } from '@ringfort/versioning';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import type { Base } from '../src/base.ts';
+import { StoreUnwritableError } from '../src/errors.ts';
+import type { FlushDone, Journal } from '../src/journal.ts';
+import { decodeFrames, type Frame } from '../src/journal-codec.ts';
+import type { ByteKey } from '../src/keys-core.ts';
+import { checkpointKey, decodeSequence, LayeredTable } from '../src/layered-table.ts';
+import { replay } from '../src/lmdb-store.ts';
+import { compareKeys, type Row } from '../src/memtable.ts';
+import { StoreEngine } from '../src/store-engine.ts';
+import { after, blind, bytesOf, leavesByFold } from './support/objects.ts';
+
+/** What a crash leaves of it: as many rows as had been taken over; the last ones and the marker all or none. */
+class FrailBase implements Base {
+  readonly rows = new Map<ByteKey, Uint8Array>();
+  /** How many rows are still taken before it breaks. */
+  left = Number.POSITIVE_INFINITY;
+
+  get = (key: ByteKey) => this.rows.get(key);
+
+  range(start: ByteKey, end: ByteKey): [ByteKey, Uint8Array][] {
+    return [...this.rows].filter(([key]) => key >= start && key < end).sort((a, b) => compareKeys(a[0], b[0]));
+  }
+
+  async apply(rows: Iterable<Row>, _bytes: number, last: readonly Row[]): Promise<void> {
+    for (const row of rows) this.#take([row]);
+    this.#take(last);
+  }
+
+  #take(rows: readonly Row[]): void {
+    if (this.left-- <= 0) throw new StoreUnwritableError('nowhere', 'it broke');
+    for (const [key, value] of rows) {
+      if (value === null) this.rows.delete(key);
+      else this.rows.set(key, Uint8Array.from(value));
+    }
+  }
+
+  bytesOnDisk = () => 0;
+  close = () => Promise.resolve();
+}
+
+class KeptJournal implements Journal {
+  readonly durable = true;
+  readonly bytes = 0;
+  readonly #files: [Uint8Array[], Uint8Array[]] = [[], []];
+  #current: 0 | 1 = 0;
+
+  frames = (): Frame[][] => this.#files.map((file) => decodeFrames(Buffer.concat(file)));
+  append(frame: Uint8Array): void {
+    this.#files[this.#current].push(Uint8Array.from(frame));
+  }
+  flush(done: FlushDone): void {
+    queueMicrotask(() => done(undefined));
+  }
+  rotate(): void {
+    this.#current = this.#current === 0 ? 1 : 0;
+    this.#files[this.#current] = [];
+  }
+  close = () => Promise.resolve();
+}
+
+async function start(base: FrailBase, frames: Frame[][]) {
+  const journal = new KeptJournal();
+  const lastSequence = decodeSequence(base.get(checkpointKey));
+  const checkpoints = { checkpointBytes: Number.POSITIVE_INFINITY, retryMs: 0, lastSequence };
+  const table = new LayeredTable({ base, journal, clock: systemClock, ...checkpoints });
+  await replay(table, frames, lastSequence);
+  const engine = new StoreEngine({
+    storeId: 'x',
+    durability: 'interval',
+    syncIntervalMs: 1,
+    maxHintBytesPerTarget: 1 << 20,
+    maxQueuedWrites: 1000,
+    cacheBytes: 4000,
+    clock: systemClock,
+    table,
+    base,
+    journal,
+    nextTurn: queueMicrotask,
+    release: () => Promise.resolve(),
+  });
+  return { journal, table, engine };
+}
+
+const partition = 1;
+const keys = ['v', 'w', 'x', 'y', 'z'];
+const anyWrites = fc.array(fc.record({ key: fc.constantFrom(...keys), seen: fc.boolean() }), { maxLength: 8 });
+const anyLife = fc.array(
+  // Writes, a checkpoint, more writes, and a checkpoint at which it crashes after so many rows.
+  fc.record({ first: anyWrites, checkpoint: fc.boolean(), second: anyWrites, rows: fc.option(fc.nat(12)) }),
+  { minLength: 1, maxLength: 5 },
+);
+
+it('whatever a crash in the middle of a checkpoint left, replaying gives every record, and the leaves that follow from them', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyLife, async (lives) => {
+      const base = new FrailBase();
+      const model = new Map<string, VersionedObject>();
+      let frames: Frame[][] = [];
+      let counter = 0;
+      for (const life of lives) {
+        const { journal, table, engine } = await start(base, frames);
+        const write = (writes: readonly { key: string; seen: boolean }[]) =>
+          Promise.all(
+            writes.map(({ key, seen }) => {
+              const held = model.get(key);
+              const text = `${++counter}`;
+              const object = seen && held ? after(held, 'a-1', counter, text) : blind('b-1', counter, text);
+              model.set(key, held === undefined ? object : mergeObjects(held, object));
+              return engine.write({ partition, bucket: 'b', key }, bytesOf(object));
+            }),
+          );
+        const expectSound = (of: StoreEngine) => {
+          for (const [key, object] of model)
+            expect(Buffer.from(of.read({ partition, bucket: 'b', key })!.bytes).equals(bytesOf(object))).toBe(true);
+          expect(of.leaves(partition)).toEqual(leavesByFold(of, partition));
+          expect(of.stats().records).toBe(model.size);
+        };
+        expectSound(engine);
+        await write(life.first);
+        if (life.checkpoint) await table.checkpoint();
+        await write(life.second);
+        expectSound(engine);
+        base.left = life.rows ?? Number.POSITIVE_INFINITY;
+        await table.checkpoint().catch(() => undefined);
+        base.left = Number.POSITIVE_INFINITY;
+        frames = journal.frames();
+      }
+      const { engine } = await start(base, frames);
+      for (const [key, object] of model)
+        expect(engine.read({ partition, bucket: 'b', key })!.bytes.length).toBe(bytesOf(object).length);
+      expect(engine.leaves(partition)).toEqual(leavesByFold(engine, partition));
+    }),
+    { numRuns: 300 },
+  );
+});
