@@ -16,7 +16,7 @@ import {
 } from './errors.ts';
 import { encodeVerb, MessageKind } from './frame-core.ts';
 import { type BusStats, MESSAGE_OVERHEAD_BYTES } from './limits.ts';
-import type { Mux, Pending } from './mux.ts';
+import type { Mux, Outcome, Pending } from './mux.ts';
 import type {
   Address,
   Answerer,
@@ -129,7 +129,8 @@ class TransportBus implements CountedBus {
 
   call<Q, R>(to: Address, contract: Contract<Q, R>, body: Q, options: RequestOptions, done: Callback<R>): void {
     const asked = new Asked(contract as Contract, body, this.#maxBodyBytes);
-    this.#ask(to, asked, options, this.#clock.monotonicMs(), done as Callback<unknown>);
+    const outcome: Outcome = (_to, error, reply) => done(error, reply as R | undefined);
+    this.#ask(to, asked, options, this.#clock.monotonicMs(), outcome);
   }
 
   callEach<Q, R>(
@@ -141,9 +142,7 @@ class TransportBus implements CountedBus {
   ): void {
     const asked = new Asked(contract as Contract, body, this.#maxBodyBytes);
     const nowMs = this.#clock.monotonicMs();
-    for (const address of to) {
-      this.#ask(address, asked, options, nowMs, (error, reply) => done(address, error, reply as R | undefined));
-    }
+    for (const address of to) this.#ask(address, asked, options, nowMs, done as Outcome);
   }
 
   serve<Q, R>(
@@ -186,16 +185,16 @@ class TransportBus implements CountedBus {
     return this.#closing;
   }
 
-  #ask(to: Address, asked: Asked, options: RequestOptions, nowMs: number, done: Callback<unknown>): void {
+  #ask(to: Address, asked: Asked, options: RequestOptions, nowMs: number, done: Outcome): void {
     try {
       this.#tryToAsk(to, asked, options, nowMs, done);
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
-      queueMicrotask(() => this.#refuse(error, done));
+      queueMicrotask(() => this.#refuse(to, error, done));
     }
   }
 
-  #tryToAsk(to: Address, asked: Asked, options: RequestOptions, nowMs: number, done: Callback<unknown>): void {
+  #tryToAsk(to: Address, asked: Asked, options: RequestOptions, nowMs: number, done: Outcome): void {
     const { contract, codecs } = asked;
     const { timeoutMs, barrier = 0, signal } = options;
     if (this.#connection.ending) throw new BusClosedError(this.self);
@@ -244,9 +243,9 @@ class TransportBus implements CountedBus {
     return { from: this.self, barrier, timeoutMs, protocol: PROTOCOL_VERSION };
   }
 
-  #refuse(error: BusFailure, done: Callback<unknown>): void {
+  #refuse(to: Address, error: BusFailure, done: Outcome): void {
     try {
-      done(error, undefined);
+      done(to, error, undefined);
     } catch (thrown) {
       this.#parts.onError(thrown, 'callback of a call');
     }

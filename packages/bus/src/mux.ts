@@ -3,9 +3,12 @@ import type { BodyCodec } from './body-codec.ts';
 import { Deadline, type DeadlineWheel } from './deadline-wheel.ts';
 import { AbortedError, DeadlineExceededError, OverloadedError } from './errors.ts';
 import { IdTable } from './id-table.ts';
-import type { BusFailure, Callback, Contract } from './port.ts';
+import type { BusFailure, Contract, EachCallback } from './port.ts';
 
 const MAX_ID = 0x3fffffff;
+
+/** Where a request's outcome goes: told of the address too, so that one function serves all of `callEach`. */
+export type Outcome = EachCallback<unknown>;
 
 /** One request that waits for its answer. */
 export class Pending extends Deadline {
@@ -17,7 +20,7 @@ export class Pending extends Deadline {
   readonly timeoutMs: number;
   /** Whether it was sent over the network. */
   readonly remote: boolean;
-  done: Callback<unknown> | undefined;
+  done: Outcome | undefined;
   signal: AbortSignal | undefined = undefined;
   onAbort: (() => void) | undefined = undefined;
 
@@ -28,7 +31,7 @@ export class Pending extends Deadline {
     contract: Contract,
     codec: BodyCodec,
     timeoutMs: number,
-    done: Callback<unknown>,
+    done: Outcome,
     remote: boolean,
   ) {
     super();
@@ -78,7 +81,7 @@ export class Mux {
     codec: BodyCodec,
     timeoutMs: number,
     deadlineMs: number,
-    done: Callback<unknown>,
+    done: Outcome,
     remote: boolean,
   ): Pending {
     if (this.#pending.size >= this.#maxPending) throw new OverloadedError('requests in flight', this.#maxPending);
@@ -137,7 +140,7 @@ export class Mux {
     this.#wheel.cancel(pending);
     if (pending.onAbort !== undefined) pending.signal?.removeEventListener('abort', pending.onAbort);
     try {
-      done(error, reply);
+      done(pending.address, error, reply);
     } catch (thrown) {
       this.#onThrow(thrown);
     }
