@@ -29,7 +29,8 @@ export const text: Codec<string> = {
 export const bytes: Codec<Uint8Array> = {
   contentType: 'application/octet-stream',
   encode: (value) => value,
-  decode: (value) => value,
+  // What is given is a view of all that came in with it, which a value that is kept would hold on to.
+  decode: (value) => new Uint8Array(value),
 };
 
 const viewOf = (value: Uint8Array) => Buffer.from(value.buffer, value.byteOffset, value.byteLength);

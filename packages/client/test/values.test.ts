@@ -72,10 +72,10 @@ describe('a bucket', () => {
   });
 });
 
-it('a context holds on to nothing but itself, whatever it arrived with', async () => {
+it('contexts and values hold on to nothing but themselves, whatever they arrived with', async () => {
   const { db } = await connected();
   const bucket = db.bucket('b', { codec: bytes });
   const { context } = await bucket.put('k', new Uint8Array(1000));
   const read = await bucket.get('k');
-  for (const one of [context, read.context!]) expect(one.buffer.byteLength).toBe(one.byteLength);
+  for (const one of [context, read.context!, read.siblings[0]!]) expect(one.buffer.byteLength).toBe(one.byteLength);
 });
