@@ -40,7 +40,7 @@ async function measure(label, store, inFlight, write) {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   let seed = 12345;
   const draw = () => {
-    seed = (seed * 1103515245 + 12345) & 0x7fffffff;
+    seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
     return seed % keyCount;
   };
   const until = performance.now() + runMs;

@@ -1,13 +1,17 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '@ringfort/bus';
 import { type Base, noBase } from './base.ts';
 import { type Journal, sync } from './journal.ts';
 import { type Frame, FrameWriter } from './journal-codec.ts';
 import { type ByteKey, isPrimaryKey, ownKey, primaryPartition } from './keys-core.ts';
 import { Leaves, leafPlace } from './leaves.ts';
-import { Memtable, type Row, type Value } from './memtable.ts';
+import { type LateRow, Memtable, type Row, type Value } from './memtable.ts';
 
 /** In the base: the number of the last frame whose rows it holds. */
 export const checkpointKey = ownKey('checkpoint');
+
+/** Bounds how long the event loop is busy with them. */
+const lateRowsPerTurn = 256;
 
 export interface LayeredTableOptions {
   readonly base: Base;
@@ -32,7 +36,7 @@ export class LayeredTable {
   /** The batch that is being made. */
   readonly frame = new FrameWriter();
   readonly #options: LayeredTableOptions;
-  #settle: () => void = () => undefined;
+  #takeLate: () => LateRow[] = () => [];
   #active = new Memtable();
   #frozen: { readonly rows: Memtable; readonly leaves: readonly Row[]; readonly upTo: number } | undefined;
   #sequence: number;
@@ -48,9 +52,9 @@ export class LayeredTable {
     this.leaves = new Leaves(options.base);
   }
 
-  /** Who keeps committed primary records back from this table: called before they are looked for in a range, or frozen. */
-  onSettle(settle: () => void): void {
-    this.#settle = settle;
+  /** Who keeps committed primary records back from this table: asked for them before they are looked for in a range, or frozen. */
+  onSettle(takeLate: () => LateRow[]): void {
+    this.#takeLate = takeLate;
   }
 
   get(key: ByteKey): Uint8Array | undefined {
@@ -62,7 +66,7 @@ export class LayeredTable {
 
   /** Rows with `start <= key < end`, in order; both of one group. */
   *range(start: ByteKey, end: ByteKey): Generator<readonly [ByteKey, Uint8Array]> {
-    if (isPrimaryKey(start)) this.#settle();
+    if (isPrimaryKey(start)) this.#active.addLate(this.#takeLate());
     const layers = [this.#active.range(start, end)];
     if (this.#frozen !== undefined) layers.push(this.#frozen.rows.range(start, end));
     for (const [key, value] of mergeInOrder([...layers, this.#options.base.range(start, end)]))
@@ -133,7 +137,7 @@ export class LayeredTable {
   async #checkpoint(): Promise<void> {
     if (this.#frozen === undefined) {
       if (this.#sequence === this.#marked) return;
-      this.#settle();
+      this.#active.addLate(this.#takeLate());
       this.#frozen = { rows: this.#active, leaves: this.leaves.takeRows(), upTo: this.#sequence };
       this.#active = new Memtable();
       this.#options.journal.rotate();
@@ -141,6 +145,7 @@ export class LayeredTable {
     const { rows, leaves, upTo } = this.#frozen;
     // First the journal: else a power cut could leave some rows of a frame in the base, and none in the journal.
     await sync(this.#options.journal);
+    while (rows.takeIn(lateRowsPerTurn)) await nextTurn();
     await this.#options.base.apply(rows.rowsInOrder(), rows.bytes, [...leaves, [checkpointKey, encodeSequence(upTo)]]);
     this.#marked = upTo;
     this.#frozen = undefined;

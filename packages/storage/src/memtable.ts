@@ -1,8 +1,11 @@
-import { type ByteKey, groupOf } from './keys-core.ts';
+import { type ByteKey, groupOf, isPrimaryKey } from './keys-core.ts';
 
 /** A value, or null: the key is deleted here whatever lies below. */
 export type Value = Uint8Array | null;
 export type Row = readonly [ByteKey, Value];
+
+/** A primary record's row, whose value is made when it is taken in. */
+export type LateRow = readonly [ByteKey, { readonly stored: Uint8Array }];
 
 interface Group {
   readonly rows: Map<ByteKey, Value>;
@@ -12,6 +15,7 @@ interface Group {
 /** The newest rows, in memory, over what lies below them; in order within a group of keys. */
 export class Memtable {
   readonly #groups = new Map<number, Group>();
+  #late: LateRow[] = [];
   #bytes = 0;
   #size = 0;
 
@@ -24,8 +28,24 @@ export class Memtable {
     return this.#size;
   }
 
+  /** Rows that count at once, but are taken in when somebody looks, or by {@link takeIn}. */
+  addLate(rows: LateRow[]): void {
+    this.takeIn(Number.POSITIVE_INFINITY);
+    this.#late = rows;
+  }
+
+  /** Takes in so many late rows. Answers whether some are left. */
+  takeIn(most: number): boolean {
+    for (let left = Math.min(most, this.#late.length); left > 0; left--) {
+      const [key, { stored }] = this.#late.pop()!;
+      this.set(key, stored);
+    }
+    return this.#late.length > 0;
+  }
+
   /** Undefined: nothing is known here of the key. */
   get(key: ByteKey): Value | undefined {
+    if (isPrimaryKey(key)) this.takeIn(Number.POSITIVE_INFINITY);
     return this.#groups.get(groupOf(key))?.rows.get(key);
   }
 
@@ -59,6 +79,7 @@ export class Memtable {
 
   /** Rows with `start <= key < end`, in order; both of one group. */
   *range(start: ByteKey, end: ByteKey): Generator<Row> {
+    if (isPrimaryKey(start)) this.takeIn(Number.POSITIVE_INFINITY);
     const group = this.#groups.get(groupOf(start));
     if (group === undefined) return;
     group.sorted ??= [...group.rows.keys()].sort(compareKeys);
@@ -71,6 +92,7 @@ export class Memtable {
 
   /** All rows in the order of their keys; sorted group by group, as they are asked for. */
   *rowsInOrder(): Generator<Row> {
+    this.takeIn(Number.POSITIVE_INFINITY);
     for (const name of [...this.#groups.keys()].sort((a, b) => a - b)) {
       const { rows } = this.#groups.get(name)!;
       for (const row of [...rows].sort((a, b) => compareKeys(a[0], b[0]))) yield row;

@@ -1,13 +1,14 @@
 import { type ByteKey, decodeId, primaryKey } from './keys-core.ts';
 import { type LeafPlace, leafPlace } from './leaves.ts';
+import type { LateRow } from './memtable.ts';
 import type { RecordId } from './port.ts';
 import { RecordView } from './record-codec.ts';
 
 /** What a record costs in memory beside its bytes: the entry, the view and the decoded object; an estimate. */
 const entryBytes = 1024;
 
-/** More are not kept back from the table: bounds how long handing them over takes. */
-const maxUnsettled = 65_536;
+/** More are not kept back from the table. */
+const maxUnsettled = 16_384;
 
 /** What is held in memory of one id. */
 export class Entry {
@@ -59,8 +60,9 @@ export class RecordCache {
   readonly #maxBytes: number;
   readonly #partitions = new Map<number, Partition>();
   readonly #ring: Entry[] = [];
-  /** Entries that were unsettled since the last {@link settle}; some may be settled again. */
-  #late: Entry[] = [];
+  /** The entries that were unsettled last, in turns; some may be settled again. */
+  readonly #late: Entry[] = [];
+  #nextLate = 0;
   #hand = 0;
   #bytes = 0;
 
@@ -96,18 +98,29 @@ export class RecordCache {
     entry.staged = undefined;
     if (entry.unsettled) return;
     entry.unsettled = true;
-    this.#late.push(entry);
-    if (this.#late.length > maxUnsettled) this.settle();
+    const slot = this.#nextLate;
+    this.#nextLate = slot + 1 === maxUnsettled ? 0 : slot + 1;
+    if (slot === this.#late.length) this.#late.push(entry);
+    else {
+      this.#settle(this.#late[slot]!);
+      this.#late[slot] = entry;
+    }
   }
 
-  /** Hands all written records over to the table. */
-  settle(): void {
-    const late = this.#late;
-    this.#late = [];
-    for (const entry of late) this.#settleOne(entry);
+  /** All written records that the table does not have: it has them from now on. */
+  takeLate(): LateRow[] {
+    const rows: LateRow[] = [];
+    for (const entry of this.#late) {
+      if (!entry.unsettled) continue;
+      entry.unsettled = false;
+      rows.push([entry.key, entry.current!]);
+    }
+    this.#late.length = 0;
+    this.#nextLate = 0;
+    return rows;
   }
 
-  #settleOne(entry: Entry): void {
+  #settle(entry: Entry): void {
     if (!entry.unsettled) return;
     entry.unsettled = false;
     this.#table.show(entry.key, entry.current!.stored);
@@ -158,7 +171,7 @@ export class RecordCache {
 
   /** Drops the entry under the hand. */
   #drop(entry: Entry): void {
-    this.#settleOne(entry);
+    this.#settle(entry);
     const { partition, bucket, key } = entry.id;
     const buckets = this.#partitions.get(partition)!;
     const keys = buckets.get(bucket)!;

@@ -74,7 +74,7 @@ export class StoreEngine implements Store {
     this.durability = options.durability;
     this.#table = options.table;
     this.#records = new RecordCache(options.table, options.cacheBytes);
-    options.table.onSettle(() => this.#records.settle());
+    options.table.onSettle(() => this.#records.takeLate());
     this.#counts = decodeCounts(options.table.get(countsKey));
     for (const [key, value] of this.#table.range('B', 'C'))
       this.#barriers.set(keys.barrierPartition(key), Buffer.from(value).readUInt32LE());

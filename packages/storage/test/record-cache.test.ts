@@ -74,7 +74,7 @@ it('a bounded cache answers what the table holds, keeps to its bytes, and knows 
         expect(read && Uint8Array.from(read.stored)).toEqual(stored);
         expect(cache.bytes).toBeLessThanOrEqual(maxBytes);
         if (!settle) return;
-        cache.settle();
+        for (const [at, { stored: late }] of cache.takeLate()) behind.set(at, Uint8Array.from(late));
         expect(behind).toEqual(table);
       });
     }),
