@@ -140,7 +140,9 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     }
     checkHops(request);
     const forwardable = verb as unknown as typeof contract.put;
-    const forwarded = forwarder.write(forwardable, request as unknown as PutRequest, candidates, timeoutMs);
+    const forwarded = forwarder
+      .write(forwardable, request as unknown as PutRequest, candidates, timeoutMs)
+      .then((reply) => (reply === unreached ? reply : detached(reply)));
     settle(forwarded, () => here(asStandIn(placed, request), request, done), done);
   };
 
@@ -192,6 +194,11 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       served.close();
     },
   };
+}
+
+/** Results of writes are remembered: in memory of their own, or each would hold on to the block that it arrived in. */
+function detached(reply: WriteReply): WriteReply {
+  return { ...reply, context: new Uint8Array(reply.context) };
 }
 
 function attempt<T>(done: Done<T>, work: () => void): void {
