@@ -3,6 +3,7 @@ import { checkFloors } from './commands/floors.ts';
 import { checkLayout } from './commands/layout.ts';
 import { packCheck } from './commands/pack-check.ts';
 import { setUp } from './commands/setup.ts';
+import { sim } from './commands/sim.ts';
 import { bench, demo, start } from './commands/start.ts';
 import { statecharts } from './commands/statecharts.ts';
 import { runSteps, testSteps } from './commands/test.ts';
@@ -77,6 +78,7 @@ program
 passThrough('start', 'build and start a local cluster (arguments go to `ringfort dev`)', start);
 passThrough('demo', 'build and run the shopping cart demo', demo);
 passThrough('bench', 'build and run the benchmark (arguments go to it)', bench);
+passThrough('sim', 'simulate whole clusters with faults, from a seed (arguments go to it)', sim);
 program
   .command('test')
   .description('every check and every test')

@@ -55,6 +55,14 @@ describe('imports between packages', () => {
     expect(problemsOf(files)).toEqual([]);
   });
 
+  test('the simulator imports any package unlisted, and parts that one does not export; nothing else does', () => {
+    const text = `import { x } from '${storage}';\nimport { y } from '../../storage/src/a.ts';`;
+    const parts = { 'packages/storage/src/a.ts': 'export const y = 1;' };
+    expect(problemsOf({ ...parts, 'packages/testkit/sim/a.ts': text })).toEqual([]);
+    expect(problemsOf({ ...parts, 'packages/testkit/src/a.ts': text })).toHaveLength(2);
+    expect(problemsOf({ ...parts, 'packages/testkit/test/a.ts': text })).toHaveLength(2);
+  });
+
   test('upward is refused, naming both files', () => {
     const problems = problemsOf(
       { 'packages/ring/src/deep/a.ts': `\nimport type { Store } from '${storage}';` },

@@ -1,0 +1,80 @@
+import { partitionOf } from '@ringfort/ring';
+import type { RecordId } from '@ringfort/storage';
+import type { SeededRandom } from '../src/index.ts';
+import type { Dots } from './dots.ts';
+import type { SimPlan } from './plan.ts';
+import { BUCKET, type SimClient } from './sim-client.ts';
+import { SimDisk } from './sim-disk.ts';
+import { type NodeWorld, SimNode } from './sim-node.ts';
+import { keyNames } from './workload.ts';
+
+/** What becomes of a disk when its machine goes down. */
+export type DiskFate = 'kept' | 'power lost' | 'tail lost' | 'replaced';
+
+/** The nodes and clients of one run, and what can be done to them. */
+export class SimCluster {
+  readonly nodes: readonly SimNode[];
+  readonly clients: readonly SimClient[];
+  /** Nodes that came back with an empty disk: the cluster refuses them. */
+  readonly wiped = new Set<string>();
+  readonly ids: readonly RecordId[];
+  readonly #dots: Dots;
+  readonly #random: SeededRandom;
+  readonly #faults: (error: unknown) => void;
+
+  constructor(
+    plan: SimPlan,
+    world: NodeWorld,
+    parts: { clients: readonly SimClient[]; dots: Dots; random: SeededRandom; onFault: (error: unknown) => void },
+  ) {
+    this.#dots = parts.dots;
+    this.#random = parts.random;
+    this.#faults = parts.onFault;
+    this.clients = parts.clients;
+    this.nodes = world.seeds.map((id) => new SimNode(id, this.#newDisk(), world, parts.random.fork()));
+    this.ids = keyNames(plan).map((key) => ({
+      partition: partitionOf(BUCKET, key, plan.partitions),
+      bucket: BUCKET,
+      key,
+    }));
+  }
+
+  get running(): SimNode[] {
+    return this.nodes.filter(({ running }) => running);
+  }
+
+  /** Identities of all processes on the network. */
+  get ends(): string[] {
+    return [...this.nodes.map(({ id }) => `node.${id}`), ...this.clients.map(({ id }) => `client.${id}`)];
+  }
+
+  start(node: SimNode): void {
+    node.start().catch(this.#faults);
+  }
+
+  stop(node: SimNode): void {
+    node.stop().catch(this.#faults);
+  }
+
+  /** Kills the node's process; what its disk forgets by that is noted. */
+  crash(node: SimNode, noticed: boolean, fate: DiskFate): void {
+    const held = node.life === undefined ? [] : this.#dots.heldBy(node.life.store, this.ids);
+    node.kill(noticed);
+    if (fate === 'kept') return;
+    if (fate === 'replaced') {
+      node.replaceDisk(this.#newDisk());
+      this.wiped.add(node.id);
+      this.#dots.noteLosses(node.id, held, true);
+      return;
+    }
+    const { disk } = node;
+    disk.losePower(fate === 'power lost' ? this.#random.below(disk.unsynced + 1) : 0);
+    if (fate === 'tail lost') disk.loseTail(1 + this.#random.below(20));
+    const left = disk.peek();
+    this.#dots.noteLosses(node.id, this.#dots.lostBy(left, held), fate === 'tail lost');
+  }
+
+  #newDisk(): SimDisk {
+    return new SimDisk(Buffer.from(this.#random.bytes(16)).toString('hex'));
+  }
+}

@@ -1,0 +1,165 @@
+import type { RecordId, Store } from '@ringfort/storage';
+import { type Context, covers, type Dot, formatDot, type VersionedObject } from '@ringfort/versioning';
+import type { EventLog } from './event-log.ts';
+import type { ValueLosses } from './requests.ts';
+import type { BrokenInvariant } from './violations.ts';
+import type { StoreWatcher } from './watched-store.ts';
+
+interface KnownDot {
+  readonly dot: Dot;
+  /** Undefined: a tombstone. */
+  readonly value: string | undefined;
+  /** Values (or names of deletes) of writes whose contexts cover it. */
+  readonly overwriters: Set<string>;
+}
+
+interface KeyDots {
+  readonly byName: Map<string, KnownDot>;
+  readonly byValue: Map<string, KnownDot>;
+  blindDeletes: number;
+}
+
+const textOf = (value: Uint8Array | undefined) => (value === undefined ? undefined : Buffer.from(value).toString());
+
+/** Sees every object that any store is handed: which dot names which value, and what each context covers (S4). */
+export class Dots implements StoreWatcher, ValueLosses {
+  readonly broken: BrokenInvariant[] = [];
+  readonly #log: EventLog;
+  readonly #keys = new Map<string, KeyDots>();
+  /** key, value -> nodes that lost it, and whether it had been flushed there. */
+  readonly #losses = new Map<string, Map<string, Map<string, boolean>>>();
+
+  constructor(log: EventLog) {
+    this.#log = log;
+  }
+
+  objectSeen(node: string, id: RecordId, object: VersionedObject, how: string): void {
+    const names = object.siblings.map(({ dot, value }) => this.#noteDot(id.key, dot, textOf(value)));
+    this.#log.add(node, `${how} ${id.key}: ${names.join(' ')}`);
+  }
+
+  /** A write of `value` (or the delete of that name) is sent with this context. */
+  writeSent(key: string, name: string, context: Context | undefined, isDelete: boolean): void {
+    const known = this.#of(key);
+    if (context === undefined) {
+      if (isDelete) known.blindDeletes += 1;
+      return;
+    }
+    for (const { dot, overwriters } of known.byName.values()) if (covers(context, dot)) overwriters.add(name);
+  }
+
+  /** S4 of the reply to a put: it covers what its writer had seen, and its own write. */
+  writeAnswered(key: string, value: string, given: Context | undefined, reply: Context): void {
+    for (const { dot, value: other } of this.#of(key).byName.values()) {
+      if (other === value || !covers(reply, dot)) continue;
+      if (given !== undefined && covers(given, dot)) continue;
+      this.#blame(
+        key,
+        `the context of the put of ${value} covers ${formatDot(dot)} (${other}), which its writer had not seen`,
+      );
+    }
+  }
+
+  /** S4 of the reply to a get: it covers what it returned, and what that overwrote. */
+  readAnswered(key: string, returned: readonly string[], reply: Context | undefined): void {
+    if (reply === undefined) return;
+    const known = this.#of(key);
+    const isCovered = (one: KnownDot | undefined) => one !== undefined && covers(reply, one.dot);
+    const coversTombstone = [...known.byName.values()].some((one) => one.value === undefined && isCovered(one));
+    for (const value of returned) {
+      if (!isCovered(known.byValue.get(value)))
+        this.#blame(key, `a get returned ${value} with a context that does not cover it`);
+    }
+    for (const { dot, value, overwriters } of known.byName.values()) {
+      if (value === undefined || !covers(reply, dot) || returned.includes(value)) continue;
+      if (coversTombstone && known.blindDeletes > 0) continue;
+      const overwritten = [...overwriters].some((name) => isCovered(known.byValue.get(name)));
+      const deleted = coversTombstone && overwriters.size > 0;
+      if (overwritten || deleted) continue;
+      this.#blame(
+        key,
+        `the context of a get covers ${formatDot(dot)} (${value}), which it neither returned nor knows overwritten`,
+      );
+    }
+  }
+
+  /** What a store holds of these keys, by dots: to be compared with what is there after a loss. */
+  heldBy(store: Store, ids: readonly RecordId[]): Held[] {
+    return ids.flatMap((id) =>
+      [store.read(id), store.readHint(id)].flatMap((record, index) =>
+        (record?.object.siblings ?? []).map(({ dot, value }) => ({
+          id,
+          standIn: index === 1,
+          dot,
+          value: textOf(value),
+        })),
+      ),
+    );
+  }
+
+  /** Of what was held, that which the store does not know any more. */
+  lostBy(store: Store, held: readonly Held[]): Held[] {
+    return held.filter(({ id, standIn, dot }) => {
+      const record = standIn ? store.readHint(id) : store.read(id);
+      return record === undefined || !covers(record.object.clock, dot);
+    });
+  }
+
+  /** These are on the node's disk no more. */
+  noteLosses(node: string, lost: readonly Held[], flushed: boolean): void {
+    for (const { id, value } of lost) {
+      const byValue = this.#losses.get(id.key) ?? new Map<string, Map<string, boolean>>();
+      this.#losses.set(id.key, byValue);
+      const name = value ?? '(deleted)';
+      const nodes = byValue.get(name) ?? new Map<string, boolean>();
+      byValue.set(name, nodes);
+      nodes.set(node, flushed || nodes.get(node) === true);
+      this.#log.add(node, `lost ${id.key}=${name}${flushed ? ' from its disk' : ' before it was flushed'}`);
+    }
+  }
+
+  of(key: string, value: string): { readonly flushed: number; readonly any: number } {
+    const nodes = [...(this.#losses.get(key)?.get(value)?.values() ?? [])];
+    return { flushed: nodes.filter(Boolean).length, any: nodes.length };
+  }
+
+  onKey(key: string): number {
+    return this.#losses.get(key)?.size ?? 0;
+  }
+
+  #noteDot(key: string, dot: Dot, value: string | undefined): string {
+    const known = this.#of(key);
+    const name = formatDot(dot);
+    const before = known.byName.get(name);
+    if (before === undefined) {
+      const noted = { dot, value, overwriters: new Set<string>() };
+      known.byName.set(name, noted);
+      if (value !== undefined) known.byValue.set(value, noted);
+    } else if (before.value !== value) {
+      this.#blame(key, `${name} names both ${before.value ?? 'a delete'} and ${value ?? 'a delete'}`);
+    }
+    return `${name}=${value ?? '(deleted)'}`;
+  }
+
+  #of(key: string): KeyDots {
+    let known = this.#keys.get(key);
+    if (known === undefined) {
+      known = { byName: new Map(), byValue: new Map(), blindDeletes: 0 };
+      this.#keys.set(key, known);
+    }
+    return known;
+  }
+
+  #blame(key: string, what: string): void {
+    this.broken.push({ invariant: 'S4', key, what: `${key}: ${what}` });
+    this.#log.add('check', `S4 ${key}: ${what}`);
+  }
+}
+
+/** One sibling on one node's disk. */
+export interface Held {
+  readonly id: RecordId;
+  readonly standIn: boolean;
+  readonly dot: Dot;
+  readonly value: string | undefined;
+}

@@ -1,0 +1,151 @@
+import type { Durability } from '@ringfort/storage';
+import { type SeededRandom, seededRandom } from '../src/index.ts';
+import { type LinkFaultRates, noLinkFaults } from './link-faults.ts';
+
+/** What can happen to nodes and links from outside, each by a nemesis of its own. */
+export const nemesisKinds = [
+  'cut',
+  'cutOneWay',
+  'split',
+  'disconnect',
+  'crash',
+  'powerLoss',
+  'restart',
+  'pause',
+  'slow',
+  'clockJump',
+  'slowDisk',
+  'lostTail',
+  'wipe',
+] as const;
+export type NemesisKind = (typeof nemesisKinds)[number];
+
+/** One kind of fault: on average every `everyMs` it begins, and lasts `forMs` on average. */
+export interface NemesisPlan {
+  readonly kind: NemesisKind;
+  readonly everyMs: number;
+  readonly forMs: number;
+}
+
+export interface Workload {
+  readonly clients: number;
+  readonly keys: number;
+  /** The share of requests that goes to the first key. */
+  readonly hotShare: number;
+  readonly thinkMs: number;
+  /** Relative weights. */
+  readonly mix: Readonly<Record<'get' | 'blindPut' | 'update' | 'stalePut' | 'delete' | 'blindDelete', number>>;
+  /** Whether requests name r, w, dw and sloppy by themselves. */
+  readonly quorums: boolean;
+  readonly timeoutsMs: readonly number[];
+}
+
+/** All that a run is made of; drawn from its seed. */
+export interface SimPlan {
+  readonly seed: number;
+  readonly scenario: string;
+  readonly nodes: number;
+  readonly partitions: number;
+  readonly durability: Durability;
+  readonly maxHintBytesPerTarget: number;
+  readonly maxInFlight: number;
+  readonly maxSiblings: number;
+  /** How long faults and clients go on. */
+  readonly loadMs: number;
+  /** Requests in all, at most. */
+  readonly maxRequests: number;
+  readonly links: LinkFaultRates;
+  readonly nemeses: readonly NemesisPlan[];
+  readonly workload: Workload;
+}
+
+/** A named way to draw a plan: the faults that it allows, and what it fixes. */
+export interface Scenario {
+  readonly about: string;
+  readonly faults: readonly NemesisKind[];
+  readonly linkFaults: boolean;
+  readonly fix?: (plan: SimPlan, random: SeededRandom) => SimPlan;
+}
+
+const harmless: readonly NemesisKind[] = nemesisKinds.filter((kind) => kind !== 'lostTail' && kind !== 'wipe');
+
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  default: { about: 'any subset of all faults', faults: nemesisKinds, linkFaults: true },
+  calm: { about: 'no faults at all', faults: [], linkFaults: false },
+  network: {
+    about: 'links and connections alone',
+    faults: ['cut', 'cutOneWay', 'split', 'disconnect'],
+    linkFaults: true,
+  },
+  crashes: {
+    about: 'processes and machines that die and come back, pause and lag',
+    faults: ['crash', 'powerLoss', 'restart', 'pause', 'slow', 'slowDisk'],
+    linkFaults: false,
+  },
+  disks: { about: 'disks that forget what they had flushed', faults: ['lostTail', 'wipe', 'crash'], linkFaults: false },
+  clocks: { about: 'wall clocks that jump', faults: ['clockJump', 'crash'], linkFaults: false },
+  hot: {
+    about: 'all faults that lose nothing, all clients on one key',
+    faults: harmless,
+    linkFaults: true,
+    fix: (plan) => ({ ...plan, workload: { ...plan.workload, keys: 1 } }),
+  },
+};
+
+/** The plan of one run: the same seed and scenario give the same one. */
+export function drawPlan(seed: number, scenarioName: string): SimPlan {
+  const scenario = scenarios[scenarioName];
+  if (scenario === undefined) {
+    throw new RangeError(`no scenario ${scenarioName}: ${Object.keys(scenarios).join(', ')}`);
+  }
+  const random = seededRandom(seed);
+  const plan: SimPlan = {
+    seed,
+    scenario: scenarioName,
+    nodes: random.pick([3, 4, 5, 5, 6]),
+    partitions: random.pick([8, 16, 64]),
+    durability: random.chance(0.7) ? 'fsync' : 'interval',
+    maxHintBytesPerTarget: random.chance(0.15) ? 2_000 : 1_000_000,
+    maxInFlight: random.chance(0.1) ? 3 : 4_096,
+    maxSiblings: random.chance(0.1) ? 4 : 64,
+    loadMs: random.pick([3_000, 6_000, 12_000]),
+    maxRequests: 600,
+    links: scenario.linkFaults ? drawLinks(random) : noLinkFaults,
+    nemeses: scenario.faults.flatMap((kind) => drawNemesis(kind, random)),
+    workload: drawWorkload(random),
+  };
+  return scenario.fix?.(plan, random) ?? plan;
+}
+
+function drawLinks(random: SeededRandom): LinkFaultRates {
+  const maybe = (most: number) => (random.chance(0.4) ? random.float() * most : 0);
+  const rates = { drop: maybe(0.1), duplicate: maybe(0.1), reorder: maybe(0.2), delay: maybe(0.3) };
+  return { ...rates, tailMs: random.pick([20, 200, 3_000]) };
+}
+
+function drawNemesis(kind: NemesisKind, random: SeededRandom): NemesisPlan[] {
+  const enabled = random.chance(0.3);
+  const everyMs = random.pick([300, 1_000, 3_000]);
+  const forMs = random.pick([30, 300, 1_500, 5_000]);
+  return enabled ? [{ kind, everyMs, forMs }] : [];
+}
+
+function drawWorkload(random: SeededRandom): Workload {
+  const weight = () => (random.chance(0.7) ? random.float() : 0);
+  return {
+    clients: 1 + random.below(5),
+    keys: random.pick([1, 2, 4, 8]),
+    hotShare: random.pick([0, 0.5]),
+    thinkMs: random.pick([5, 30, 100]),
+    mix: {
+      get: 0.2 + weight(),
+      blindPut: 0.05 + weight() * 0.3,
+      update: 0.3 + weight(),
+      stalePut: weight() * 0.3,
+      delete: weight() * 0.3,
+      blindDelete: weight() * 0.1,
+    },
+    quorums: random.chance(0.5),
+    timeoutsMs: random.pick([[2_000], [400], [2_000, 400, 100]]),
+  };
+}

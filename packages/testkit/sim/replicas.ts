@@ -1,0 +1,53 @@
+import type { RecordId, Store } from '@ringfort/storage';
+import type { SimCluster } from './cluster.ts';
+import type { BrokenInvariant } from './violations.ts';
+
+/** What one primary holds of one key. */
+export interface ReplicaCopy {
+  readonly key: string;
+  readonly node: string;
+  /** Of the replicated bytes; undefined: it holds nothing. */
+  readonly digest: string | undefined;
+  readonly values: readonly string[];
+}
+
+/** What the primaries of these keys hold; nodes whose disk was exchanged are left out: the cluster refuses them. */
+export function replicaCopies({ nodes, wiped }: SimCluster, ids: readonly RecordId[], n: number): ReplicaCopy[] {
+  const ring = nodes.find(({ life }) => life?.membership.ring.founded)?.life?.membership.ring;
+  if (ring === undefined) return [];
+  return ids.flatMap((id) =>
+    ring
+      .preferenceList(id.partition)
+      .slice(0, n)
+      .filter((node) => !wiped.has(node))
+      .flatMap((node) => {
+        const store = nodes.find((one) => one.id === node)?.life?.store;
+        return store === undefined ? [] : [copyOf(store, node, id)];
+      }),
+  );
+}
+
+/** S2, as long as there is no anti-entropy: after one read of every key all replicas are byte-identical. */
+export function checkReplicas(copies: readonly ReplicaCopy[]): BrokenInvariant[] {
+  return [...new Set(copies.map(({ key }) => key))].flatMap((key) => {
+    const all = copies.filter((copy) => copy.key === key);
+    if (new Set(all.map(({ digest }) => digest)).size <= 1) return [];
+    const what = all
+      .map(({ node, digest, values }) => `${node} ${digest ?? 'nothing'} [${values.join(' ')}]`)
+      .join('; ');
+    return [{ invariant: 'S2' as const, key, what: `${key}: replicas differ after healing and a read: ${what}` }];
+  });
+}
+
+/** The values of each key that any replica holds. */
+export function finalValues(copies: readonly ReplicaCopy[]): Map<string, string[]> {
+  const final = new Map<string, Set<string>>();
+  for (const { key, values } of copies) final.set(key, new Set([...(final.get(key) ?? []), ...values]));
+  return new Map([...final].map(([key, values]) => [key, [...values]]));
+}
+
+function copyOf(store: Store, node: string, id: RecordId): ReplicaCopy {
+  const record = store.read(id);
+  const values = (record?.object.siblings ?? []).flatMap(({ value }) => (value ? [Buffer.from(value).toString()] : []));
+  return { key: id.key, node, digest: record?.digest, values };
+}

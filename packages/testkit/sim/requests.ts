@@ -1,0 +1,125 @@
+import { type History, type PendingWrite, recordHistory, type ViolationKind } from '../src/index.ts';
+import type { BrokenInvariant } from './violations.ts';
+
+export type RequestKind = 'get' | 'put' | 'delete';
+
+/** What a client asks for. */
+export interface RequestTold {
+  readonly client: string;
+  readonly kind: RequestKind;
+  readonly key: string;
+  readonly value?: string | undefined;
+  /** As text. */
+  readonly context?: string | undefined;
+  /** How many replicas must acknowledge, and whether all of those from disk. */
+  readonly w: number;
+  readonly fullyDurable: boolean;
+  readonly timeoutMs: number;
+  readonly invokedMs: number;
+}
+
+/** A request and its end. */
+export interface SimRequest extends RequestTold {
+  endedMs: number | undefined;
+  outcome: 'pending' | 'ok' | 'not-applied' | 'indeterminate' | 'unnamed';
+  code: string | undefined;
+}
+
+/** How a failure of a request was told. */
+export interface RequestFailure {
+  readonly code: string | undefined;
+  readonly outcome: 'not-applied' | 'indeterminate' | undefined;
+}
+
+/** On which nodes' disks a value was and is no more; `flushed`: although it had been flushed there. */
+export interface ValueLosses {
+  of(key: string, value: string): { readonly flushed: number; readonly any: number };
+  onKey(key: string): number;
+}
+
+/** After its deadline, a request may end one tick of the wheel later (S6). */
+export const TICK_MS = 10;
+
+/** All requests of a run, and the history of writes that they make. */
+export class Requests {
+  readonly all: SimRequest[] = [];
+  readonly #history: History = recordHistory();
+  readonly #pending = new Map<SimRequest, PendingWrite>();
+  readonly #puts = new Map<string, SimRequest>();
+
+  begin(told: RequestTold): SimRequest {
+    const request: SimRequest = { ...told, endedMs: undefined, outcome: 'pending', code: undefined };
+    this.all.push(request);
+    const { kind, key, value, context } = told;
+    if (kind === 'put') this.#pending.set(request, this.#history.put(key, value!, context));
+    if (kind === 'put') this.#puts.set(`${key} ${value}`, request);
+    if (kind === 'delete') this.#pending.set(request, this.#history.delete(key, context));
+    return request;
+  }
+
+  answered(request: SimRequest, nowMs: number, context: string | undefined, values: readonly string[] = []): void {
+    request.endedMs = nowMs;
+    request.outcome = 'ok';
+    this.#pending.get(request)?.acknowledged(context);
+    if (request.kind === 'get') this.#history.read(request.key, values, context);
+  }
+
+  failed(request: SimRequest, nowMs: number, { code, outcome }: RequestFailure): void {
+    request.endedMs = nowMs;
+    request.code = code;
+    request.outcome = outcome ?? 'unnamed';
+    const write = this.#pending.get(request);
+    if (outcome === 'not-applied') write?.failed();
+    else write?.indeterminate();
+  }
+
+  /** S1, and the part of S6 that says what a failure may hide, from what the replicas hold in the end. */
+  checkWrites(final: ReadonlyMap<string, readonly string[]>, losses: ValueLosses): BrokenInvariant[] {
+    const { violations } = this.#history.check(final);
+    return violations
+      .filter(({ kind, key, value }) => !this.#isExcused(kind, key, value, losses))
+      .map(({ kind, key, value }) => ({
+        invariant: kind === 'failed but returned' ? 'S6' : 'S1',
+        key,
+        what: `${key}: ${value} ${explained[kind]}`,
+      }));
+  }
+
+  /** S6: every request has ended by its deadline and a tick, and every failure has a name. */
+  checkEndings(nowMs: number): BrokenInvariant[] {
+    return this.all.flatMap((request) => {
+      const { key, kind, client, invokedMs, timeoutMs, endedMs, outcome, code } = request;
+      const latestMs = invokedMs + timeoutMs + TICK_MS;
+      const name = `${client}: ${kind} of ${key} at ${invokedMs.toFixed(3)} with ${timeoutMs} ms`;
+      if (endedMs === undefined && nowMs <= latestMs) return [];
+      if (endedMs === undefined) return [{ invariant: 'S6' as const, key, what: `${name} never ended` }];
+      if (endedMs > latestMs + 1e-6) {
+        return [
+          { invariant: 'S6' as const, key, what: `${name} ended ${(endedMs - latestMs).toFixed(3)} ms too late` },
+        ];
+      }
+      const unnamed = outcome === 'unnamed' && kind !== 'get';
+      if (unnamed || (outcome !== 'ok' && code === undefined)) {
+        return [{ invariant: 'S6' as const, key, what: `${name} failed (${code}) without telling its outcome` }];
+      }
+      return [];
+    });
+  }
+
+  #isExcused(kind: ViolationKind, key: string, value: string, losses: ValueLosses): boolean {
+    if (kind === 'overwritten but returned') return losses.onKey(key) > 0;
+    if (kind !== 'lost') return false;
+    const put = this.#puts.get(`${key} ${value}`);
+    if (put === undefined) return false;
+    const { flushed, any } = losses.of(key, value);
+    return (put.fullyDurable ? flushed : any) >= put.w;
+  }
+}
+
+const explained: Record<ViolationKind, string> = {
+  lost: 'was acknowledged, and is neither there nor overwritten by a write that had seen it',
+  'from nowhere': 'is there, and nobody wrote it',
+  'failed but returned': 'is there, though its write was said not to be applied',
+  'overwritten but returned': 'is there, though a write that had seen it was acknowledged',
+  'returned twice': 'is there twice',
+};

@@ -1,0 +1,198 @@
+import { type CountedBus, createBus } from '@ringfort/bus';
+import { type Coordinator, type CoordinatorLimits, createCoordinator } from '@ringfort/coordinator';
+import { createMembership, historyLogOverMeta, type Membership } from '@ringfort/membership';
+import { type Durability, type ServedStorage, type Store, serveStorage } from '@ringfort/storage';
+import { createVersioner, type Versioner } from '@ringfort/versioning';
+import type { SeededRandom, VirtualClock } from '../src/index.ts';
+import type { EventLog } from './event-log.ts';
+import { NodeClock } from './node-clock.ts';
+import type { SimDisk } from './sim-disk.ts';
+import type { SimNetwork, SimTransport } from './sim-network.ts';
+import { type StoreWatcher, watchedStore } from './watched-store.ts';
+
+/** What all nodes of a run share. */
+export interface NodeWorld {
+  readonly clock: VirtualClock;
+  readonly network: SimNetwork;
+  readonly log: EventLog;
+  readonly watcher: StoreWatcher;
+  readonly seeds: readonly string[];
+  readonly partitions: number;
+  readonly durability: Durability;
+  readonly maxHintBytesPerTarget: number;
+  readonly limits: Partial<CoordinatorLimits>;
+}
+
+/** One life of a node's process. */
+export interface NodeLife {
+  readonly clock: NodeClock;
+  readonly transport: SimTransport;
+  readonly bus: CountedBus;
+  readonly store: Store;
+  readonly versioner: Versioner;
+  readonly storage: ServedStorage;
+  readonly membership: Membership;
+  readonly coordinator: Coordinator;
+}
+
+/** A whole node, assembled as `apps/node` does it, on simulated time, network and disk. It can die at any moment and start again. */
+export class SimNode {
+  readonly id: string;
+  readonly #world: NodeWorld;
+  readonly #random: SeededRandom;
+  #disk: SimDisk;
+  /** Of the present process, from its first moment on. */
+  clock: NodeClock | undefined;
+  transport: SimTransport | undefined;
+  /** The parts of the present process, once all are there. */
+  life: NodeLife | undefined;
+  #wallOffsetMs = 0;
+  #stopping = false;
+
+  constructor(id: string, disk: SimDisk, world: NodeWorld, random: SeededRandom) {
+    this.id = id;
+    this.#disk = disk;
+    this.#world = world;
+    this.#random = random;
+  }
+
+  get disk(): SimDisk {
+    return this.#disk;
+  }
+
+  get running(): boolean {
+    return this.clock !== undefined;
+  }
+
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** Starts a process on the disk as it is. Resolves when all parts are there; never when it is killed before. */
+  async start(): Promise<void> {
+    if (this.running) throw new Error(`${this.id} runs already`);
+    const { clock: worldClock, network, log } = this.#world;
+    const random = this.#random.fork();
+    const clock = new NodeClock(worldClock, random.fork(), this.#wallOffsetMs);
+    const transport = network.connect(`node.${this.id}`, clock);
+    this.clock = clock;
+    this.transport = transport;
+    log.add(this.id, `starts with ${this.#disk.frames} frames on disk`);
+    const life = await this.#assemble(clock, transport, random);
+    if (clock.alive) this.life = life;
+  }
+
+  /** The process ends at once, with all that it had in memory; `noticed`: its server sees the connection close. */
+  kill(noticed: boolean): void {
+    const { clock, transport } = this;
+    if (clock === undefined || transport === undefined) return;
+    this.#world.log.add(this.id, `is killed${noticed ? '' : ', unnoticed'}`);
+    this.#wallOffsetMs = clock.wallOffsetMs;
+    clock.kill();
+    this.#disk.release();
+    if (noticed) transport.vanish();
+    this.clock = undefined;
+    this.transport = undefined;
+    this.life = undefined;
+    this.#stopping = false;
+  }
+
+  /** A clean stop, in the order of `apps/node`. */
+  async stop(): Promise<void> {
+    const { life, clock } = this;
+    if (life === undefined || clock === undefined || this.#stopping) return;
+    this.#world.log.add(this.id, 'stops');
+    this.#stopping = true;
+    const { coordinator, membership, bus, versioner, storage } = life;
+    await coordinator.close();
+    await membership.close();
+    await bus.close();
+    await versioner.stop();
+    await storage.close();
+    if (this.clock === clock) this.kill(true);
+  }
+
+  /** Another, empty disk is put in while the node is down. */
+  replaceDisk(disk: SimDisk): void {
+    if (this.running) throw new Error(`${this.id} runs`);
+    this.#disk = disk;
+  }
+
+  async #assemble(clock: NodeClock, transport: SimTransport, random: SeededRandom): Promise<NodeLife> {
+    const { log, watcher, durability, maxHintBytesPerTarget, seeds, partitions, limits } = this.#world;
+    const { id } = this;
+    const fault = (error: unknown, where: string) => log.add(id, `${where}: ${codeOf(error)}`);
+    const open = this.#disk.open({ clock, random: random.fork(), durability, maxHintBytesPerTarget });
+    const store = watchedStore(open, id, watcher);
+    const versioner = await createVersioner({
+      random: (count) => random.bytes(count),
+      marker: markerOn(this.#disk),
+      onAlarm: (alarm) => log.add(id, `alarm ${alarm.kind} ${alarm.keyId}`),
+    });
+    const bus = createBus(transport, {
+      cluster: 'sim',
+      self: `node.${id}`,
+      clock,
+      random: random.fork(),
+      onError: fault,
+    });
+    const parts: { membership?: Membership } = {};
+    const storage = serveStorage({
+      bus,
+      nodeId: id,
+      store,
+      isServing: () => parts.membership?.state === 'member',
+      clock,
+      logger: { warn: (details, message) => log.add(id, `${message} ${codeOf(details.error)}`) },
+    });
+    const membership = await createMembership({
+      bus,
+      clock,
+      random: random.fork(),
+      log: historyLogOverMeta(store),
+      self: { id, store: store.storeId, weight: 1, zone: id, info: () => this.#info(store) },
+      seeds,
+      partitions,
+      logger: (entry) => log.add(id, `membership ${entry.level} ${entry.code} ${entry.message}`),
+    });
+    parts.membership = membership;
+    const coordinator = createCoordinator({
+      bus,
+      store,
+      membership,
+      versioner,
+      clock,
+      random: random.fork(),
+      limits,
+      onFault: (error, where) => {
+        if (where.startsWith('local')) storage.report(error);
+        fault(error, where);
+      },
+    });
+    return { clock, transport, bus, store, versioner, storage, membership, coordinator };
+  }
+
+  #info(store: Store) {
+    return { version: 'sim', hintsHeld: store.hintStats().reduce((sum, { count }) => sum + count, 0) };
+  }
+}
+
+/** The marker of a clean stop: bound to this disk, gone once it was taken. */
+function markerOn(disk: SimDisk) {
+  return {
+    async take() {
+      const { marker } = disk;
+      disk.marker = undefined;
+      return marker;
+    },
+    async leave(marker: NonNullable<SimDisk['marker']>) {
+      disk.marker = marker;
+    },
+  };
+}
+
+function codeOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return String(error);
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return typeof code === 'string' ? code : String(message);
+}

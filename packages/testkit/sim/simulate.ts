@@ -1,0 +1,189 @@
+import { type SeededRandom, seededRandom, type VirtualClock, virtualClock } from '../src/index.ts';
+import { type BoundSample, checkBounds, sampleBounds } from './bounds.ts';
+import { SimCluster } from './cluster.ts';
+import { Dots } from './dots.ts';
+import { EventLog } from './event-log.ts';
+import { Nemeses } from './nemesis.ts';
+import type { SimPlan } from './plan.ts';
+import { checkReplicas, finalValues, replicaCopies } from './replicas.ts';
+import { Requests } from './requests.ts';
+import { checkWritable, settle, until } from './settle.ts';
+import { SimClient } from './sim-client.ts';
+import { SimNetwork } from './sim-network.ts';
+import { setTrap } from './trap.ts';
+import type { BrokenInvariant } from './violations.ts';
+import { type LoadBudget, runClient } from './workload.ts';
+
+export interface SimResult {
+  readonly plan: SimPlan;
+  readonly broken: readonly BrokenInvariant[];
+  readonly requests: number;
+  readonly acknowledged: number;
+  readonly indeterminate: number;
+  readonly events: number;
+  readonly virtualMs: number;
+  /** SHA-256 of the event log. */
+  readonly digest: string;
+  /** The event log, when it was asked for. */
+  readonly lines: readonly string[];
+}
+
+const START_MS = 1_700_000_000_000;
+const FOUNDING_MS = 30_000;
+const N = 3;
+const SAMPLE_EVERY_MS = 50;
+const TAIL_MS = 5_000;
+
+/** Runs one plan from its founding to the last check. The same plan gives the same events, byte for byte. */
+export async function simulate(plan: SimPlan, options: { keepLines?: boolean } = {}): Promise<SimResult> {
+  const trap = setTrap(seededRandom(plan.seed ^ 0x5eed));
+  try {
+    const run = new Simulation(plan, options.keepLines ?? false);
+    await run.play();
+    return run.result(trap.sprung);
+  } finally {
+    trap.remove();
+  }
+}
+
+class Simulation {
+  readonly #plan: SimPlan;
+  readonly #random: SeededRandom;
+  readonly #clock: VirtualClock;
+  readonly #log: EventLog;
+  readonly #network: SimNetwork;
+  readonly #dots: Dots;
+  readonly #requests = new Requests();
+  readonly #cluster: SimCluster;
+  readonly #judge: SimClient;
+  readonly #broken: BrokenInvariant[] = [];
+  readonly #samples: BoundSample[] = [];
+
+  constructor(plan: SimPlan, keepLines: boolean) {
+    this.#plan = plan;
+    this.#random = seededRandom(plan.seed).fork();
+    this.#clock = virtualClock({ startMs: START_MS, maxTimers: 20_000_000 });
+    this.#log = new EventLog(this.#clock.monotonicMs, keepLines);
+    this.#network = new SimNetwork(this.#clock, this.#random.fork(), this.#log);
+    this.#dots = new Dots(this.#log);
+    const world = { clock: this.#clock, network: this.#network, log: this.#log };
+    const clientWorld = { ...world, dots: this.#dots, requests: this.#requests };
+    const client = (id: string) => new SimClient(id, clientWorld, this.#random.fork());
+    const clients = Array.from({ length: plan.workload.clients }, (_, index) => client(`c${index + 1}`));
+    this.#judge = client('judge');
+    const { partitions, durability, maxHintBytesPerTarget, maxInFlight, maxSiblings } = plan;
+    const seeds = Array.from({ length: plan.nodes }, (_, index) => `n${index + 1}`);
+    const limits = { maxInFlight, maxSiblings };
+    const nodeWorld = { ...world, watcher: this.#dots, seeds, partitions, durability, maxHintBytesPerTarget, limits };
+    const random = this.#random.fork();
+    const onFault = (error: unknown) => this.#crashed(error);
+    this.#cluster = new SimCluster(plan, nodeWorld, { clients, dots: this.#dots, random, onFault });
+  }
+
+  async play(): Promise<void> {
+    const { nodes } = this.#cluster;
+    this.#log.add('run', JSON.stringify(this.#plan));
+    for (const node of nodes) this.#cluster.start(node);
+    const founded = () => nodes.every(({ life }) => life?.membership.state === 'member');
+    if (!(await until({ clock: this.#clock }, FOUNDING_MS, founded))) {
+      this.#broken.push({ invariant: 'L1', what: `the cluster was not founded within ${FOUNDING_MS} ms` });
+      return;
+    }
+    await this.#load();
+    await this.#settle();
+  }
+
+  result(sprung: readonly string[]): SimResult {
+    const { all } = this.#requests;
+    const trapped = sprung.map((what): BrokenInvariant => ({ invariant: 'TRAP', what }));
+    return {
+      plan: this.#plan,
+      broken: [...this.#broken, ...trapped],
+      requests: all.length,
+      acknowledged: all.filter(({ outcome }) => outcome === 'ok').length,
+      indeterminate: all.filter(({ outcome }) => outcome === 'indeterminate').length,
+      events: this.#log.count,
+      virtualMs: this.#clock.monotonicMs(),
+      digest: this.#log.digest(),
+      lines: this.#log.lines,
+    };
+  }
+
+  /** Clients and faults at the same time, until either the requests or the time are used up. */
+  async #load(): Promise<void> {
+    const { loadMs, maxRequests, nemeses, links } = this.#plan;
+    const world = { clock: this.#clock, network: this.#network, log: this.#log, cluster: this.#cluster };
+    this.#network.faults.rates = links;
+    const storm = new Nemeses({ ...world, random: this.#random.fork() }, nemeses);
+    const budget: LoadBudget = { left: maxRequests, over: false };
+    let busy = this.#cluster.clients.length;
+    for (const client of this.#cluster.clients) {
+      runClient(client, this.#plan, budget, this.#random.fork())
+        .catch((error: unknown) => this.#crashed(error))
+        .finally(() => {
+          busy -= 1;
+        });
+    }
+    const endMs = this.#clock.monotonicMs() + loadMs;
+    while (this.#clock.monotonicMs() < endMs && busy > 0) {
+      await this.#clock.advanceAsync(SAMPLE_EVERY_MS);
+      this.#sample();
+    }
+    this.#log.add('run', 'the faults end');
+    budget.over = true;
+    storm.stop();
+    this.#heal();
+    await until(world, Math.max(...this.#plan.workload.timeoutsMs) * 3 + TAIL_MS, () => busy === 0);
+    this.#broken.push(...this.#requests.checkEndings(this.#clock.monotonicMs()));
+  }
+
+  #heal(): void {
+    this.#network.faults.heal();
+    for (const client of this.#cluster.clients) client.transport.reconnect();
+    for (const node of this.#cluster.nodes) {
+      node.disk.times = { syncMs: 0.3, spreadMs: 0.4 };
+      node.transport?.reconnect();
+      node.clock?.slow(0);
+      node.clock?.resume();
+      if (node.stopping) this.#cluster.crash(node, true, 'kept');
+      if (!node.running) this.#cluster.start(node);
+    }
+  }
+
+  async #settle(): Promise<void> {
+    const world = { plan: this.#plan, clock: this.#clock, network: this.#network, log: this.#log };
+    const settleWorld = { ...world, cluster: this.#cluster, random: this.#random };
+    let connected = false;
+    void this.#judge.connect().then(() => {
+      connected = true;
+    });
+    await until(world, TAIL_MS, () => connected);
+    this.#broken.push(...(await settle(settleWorld, this.#judge)));
+    const copies = replicaCopies(this.#cluster, this.#cluster.ids, N);
+    this.#broken.push(...checkReplicas(copies));
+    this.#broken.push(...this.#requests.checkWrites(finalValues(copies), this.#dots));
+    this.#broken.push(...(await checkWritable(settleWorld, this.#judge)));
+    this.#broken.push(
+      ...this.#requests.checkEndings(this.#clock.monotonicMs()).filter(({ what }) => what.startsWith('judge')),
+    );
+    this.#broken.push(...this.#dots.broken, ...checkBounds(this.#samples));
+  }
+
+  /** Only what exceeds its bound is kept. */
+  #sample(): void {
+    for (const { id, life } of this.#cluster.nodes) {
+      if (life === undefined) continue;
+      this.#samples.push(
+        ...sampleBounds(id, life, this.#plan)
+          .filter(({ value, bound }) => value > bound)
+          .slice(0, 1),
+      );
+    }
+  }
+
+  #crashed(error: unknown): void {
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#broken.push({ invariant: 'CRASH', what });
+    this.#log.add('run', `crash: ${what.split('\n')[0]}`);
+  }
+}

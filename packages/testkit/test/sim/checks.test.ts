@@ -1,0 +1,150 @@
+import { type Context, emptyContext, makeContext } from '@ringfort/versioning';
+import { describe, expect, it } from 'vitest';
+import { checkBounds } from '../../sim/bounds.ts';
+import { Dots } from '../../sim/dots.ts';
+import { EventLog } from '../../sim/event-log.ts';
+import { checkReplicas, finalValues } from '../../sim/replicas.ts';
+import { Requests, type RequestTold } from '../../sim/requests.ts';
+
+const told = (kind: RequestTold['kind'], value?: string, more: Partial<RequestTold> = {}): RequestTold => ({
+  client: 'c1',
+  kind,
+  key: 'k',
+  value,
+  w: 2,
+  fullyDurable: true,
+  timeoutMs: 100,
+  invokedMs: 0,
+  ...more,
+});
+const noLosses = { of: () => ({ flushed: 0, any: 0 }), onKey: () => 0 };
+const id = { partition: 0, bucket: 'sim', key: 'k' };
+const newDots = () => new Dots(new EventLog(() => 0, false));
+const upTo = (counter: number): Context => makeContext([['a', counter]]);
+
+function see(dots: Dots, counter: number, value: string | undefined): void {
+  const bytes = value === undefined ? undefined : Buffer.from(value);
+  const siblings = [{ dot: { actor: 'a', counter }, value: bytes, contentType: '' }];
+  dots.objectSeen('n1', id, { siblings, clock: upTo(counter) }, 'write');
+}
+
+describe('S1', () => {
+  const acknowledged = (more: Partial<RequestTold> = {}) => {
+    const requests = new Requests();
+    requests.answered(requests.begin(told('put', 'v1', more)), 5, 'context');
+    return requests;
+  };
+
+  it('finds an acknowledged write that is gone', () => {
+    expect(acknowledged().checkWrites(new Map([['k', ['v1']]]), noLosses)).toEqual([]);
+    const [broken] = acknowledged().checkWrites(new Map(), noLosses);
+    expect(broken).toMatchObject({ invariant: 'S1', key: 'k', what: expect.stringContaining('v1 was acknowledged') });
+  });
+
+  it('excuses it only when W disks have forgotten it', () => {
+    const lostBy = (flushed: number, any: number) => ({ ...noLosses, of: () => ({ flushed, any }) });
+    expect(acknowledged().checkWrites(new Map(), lostBy(1, 3))).toHaveLength(1);
+    expect(acknowledged().checkWrites(new Map(), lostBy(2, 2))).toEqual([]);
+    expect(acknowledged({ w: 3 }).checkWrites(new Map(), lostBy(2, 2))).toHaveLength(1);
+    expect(acknowledged({ fullyDurable: false }).checkWrites(new Map(), lostBy(0, 2))).toEqual([]);
+  });
+
+  it('finds a value that returns though a write that had seen it was acknowledged, and one from nowhere', () => {
+    const requests = acknowledged();
+    requests.answered(requests.begin(told('delete', undefined, { context: 'context' })), 9, undefined);
+    expect(requests.checkWrites(new Map([['k', ['v1']]]), noLosses)).toHaveLength(1);
+    expect(requests.checkWrites(new Map([['k', ['ghost']]]), noLosses)).toHaveLength(1);
+    expect(requests.checkWrites(new Map(), noLosses)).toEqual([]);
+  });
+});
+
+describe('S2', () => {
+  const copy = (node: string, digest: string | undefined) => ({ key: 'k', node, digest, values: digest ? ['v'] : [] });
+
+  it('finds replicas that differ', () => {
+    expect(checkReplicas([copy('n1', 'd1'), copy('n2', 'd1')])).toEqual([]);
+    expect(checkReplicas([copy('n1', 'd1'), copy('n2', 'd2')])).toMatchObject([{ invariant: 'S2', key: 'k' }]);
+    expect(checkReplicas([copy('n1', 'd1'), copy('n2', undefined)])).toHaveLength(1);
+    expect(finalValues([copy('n1', 'd1'), copy('n2', undefined)])).toEqual(new Map([['k', ['v']]]));
+  });
+});
+
+describe('S4', () => {
+  it('finds a dot that names two values', () => {
+    const dots = newDots();
+    see(dots, 1, 'v1');
+    see(dots, 1, 'v1');
+    expect(dots.broken).toEqual([]);
+    see(dots, 1, 'v2');
+    see(dots, 1, undefined);
+    expect(dots.broken).toMatchObject([{ invariant: 'S4' }, { invariant: 'S4' }]);
+  });
+
+  it('finds a context of a put that covers what its writer had not seen', () => {
+    const dots = newDots();
+    see(dots, 1, 'v1');
+    see(dots, 2, 'v2');
+    dots.writeAnswered('k', 'v2', upTo(1), upTo(2));
+    dots.writeAnswered('k', 'v2', emptyContext, makeContext([], [['a', [2]]]));
+    expect(dots.broken).toEqual([]);
+    dots.writeAnswered('k', 'v2', undefined, upTo(2));
+    expect(dots.broken).toHaveLength(1);
+  });
+
+  it('finds a context of a get that covers what it neither returned nor knows overwritten', () => {
+    const dots = newDots();
+    see(dots, 1, 'v1');
+    see(dots, 2, 'v2');
+    dots.readAnswered('k', ['v1', 'v2'], upTo(2));
+    dots.readAnswered('k', ['v1'], upTo(1));
+    expect(dots.broken).toEqual([]);
+    dots.readAnswered('k', ['v2'], upTo(2));
+    expect(dots.broken).toHaveLength(1);
+    dots.writeSent('k', 'v2', upTo(1), false);
+    dots.readAnswered('k', ['v2'], upTo(2));
+    expect(dots.broken).toHaveLength(1);
+  });
+
+  it('finds a context that does not cover what was returned with it', () => {
+    const dots = newDots();
+    see(dots, 1, 'v1');
+    dots.readAnswered('k', ['v1'], emptyContext);
+    expect(dots.broken).toHaveLength(1);
+  });
+});
+
+describe('S6', () => {
+  it('finds a request that ended too late, one that never ended, and a failure without an outcome', () => {
+    const endings = (end: (requests: Requests) => void) => {
+      const requests = new Requests();
+      end(requests);
+      return requests.checkEndings(1_000);
+    };
+    const failAt = (nowMs: number, code: string | undefined, outcome?: 'not-applied' | 'indeterminate') =>
+      endings((requests) => requests.failed(requests.begin(told('put', 'v')), nowMs, { code, outcome }));
+    expect(failAt(110, 'DEADLINE_EXCEEDED', 'indeterminate')).toEqual([]);
+    expect(failAt(111, 'DEADLINE_EXCEEDED', 'indeterminate')).toMatchObject([{ invariant: 'S6' }]);
+    expect(failAt(50, 'INTERNAL')).toHaveLength(1);
+    expect(failAt(50, undefined, 'not-applied')).toHaveLength(1);
+    expect(endings((requests) => requests.begin(told('get')))).toMatchObject([
+      { what: expect.stringContaining('never') },
+    ]);
+  });
+
+  it('finds a write that was applied though it was said not to be', () => {
+    const requests = new Requests();
+    requests.failed(requests.begin(told('put', 'v1')), 5, { code: 'QUORUM_UNAVAILABLE', outcome: 'not-applied' });
+    expect(requests.checkWrites(new Map([['k', ['v1']]]), noLosses)).toMatchObject([{ invariant: 'S6' }]);
+    const told2 = new Requests();
+    told2.failed(told2.begin(told('put', 'v1')), 5, { code: 'QUORUM_UNAVAILABLE', outcome: 'indeterminate' });
+    expect(told2.checkWrites(new Map([['k', ['v1']]]), noLosses)).toEqual([]);
+  });
+});
+
+describe('S7', () => {
+  it('finds what grew past its bound', () => {
+    const sample = { node: 'n1', what: 'requests in flight', bound: 4 };
+    expect(checkBounds([{ ...sample, value: 4 }])).toEqual([]);
+    expect(checkBounds([{ ...sample, value: 5 }])).toMatchObject([{ invariant: 'S7' }]);
+  });
+});

@@ -1,0 +1,17 @@
+/** A run that is repeated with every test. `known`: the invariant that it still breaks, and why: the run fails when it does not any more. */
+export interface CorpusRun {
+  readonly scenario: string;
+  readonly seed: number;
+  readonly about: string;
+  readonly known?: { readonly invariant: string; readonly why: string };
+}
+
+export const corpus: readonly CorpusRun[] = [
+  { scenario: 'calm', seed: 1, about: 'no faults' },
+  { scenario: 'network', seed: 2, about: 'links and connections' },
+  { scenario: 'crashes', seed: 3, about: 'processes and machines' },
+  { scenario: 'disks', seed: 4, about: 'forgetful disks' },
+  { scenario: 'clocks', seed: 5, about: 'wall clocks' },
+  { scenario: 'hot', seed: 6, about: 'one key' },
+  { scenario: 'default', seed: 7, about: 'a mix' },
+];
