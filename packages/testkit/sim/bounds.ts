@@ -9,8 +9,12 @@ export interface BoundSample {
   readonly bound: number;
 }
 
-/** How many stories one request in flight may leave behind, and how many requests the bus may wait for. */
-const STORIES_PER_REQUEST = 4;
+/**
+ * How many stories requests in flight may leave behind: the coordinator's own limit, one more for the write that follows a delete's read, and the
+ * reads that repair.
+ */
+const STORIES_PER_REQUEST = 5;
+const MAX_REPAIR_READS = 256;
 const MAX_PENDING = 16_384;
 
 export interface Bounds {
@@ -30,7 +34,7 @@ export function sampleBounds(node: string, life: NodeLife, bounds: Bounds): Boun
   return [
     ...hints,
     { node, what: 'requests in flight', value: stats.inFlight, bound: bounds.maxInFlight },
-    { node, what: 'stories', value: stories, bound: bounds.maxInFlight * STORIES_PER_REQUEST },
+    { node, what: 'stories', value: stories, bound: bounds.maxInFlight * STORIES_PER_REQUEST + MAX_REPAIR_READS },
     { node, what: 'pending messages', value: life.bus.stats().pending, bound: MAX_PENDING },
   ];
 }

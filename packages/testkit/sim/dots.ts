@@ -83,6 +83,13 @@ export class Dots implements StoreWatcher, ValueLosses {
     }
   }
 
+  /** Whether a write that had seen the value was sent, or may have been, or a disk has lost it. */
+  isExplained(key: string, value: string): boolean {
+    const known = this.#of(key);
+    const overwritten = (known.byValue.get(value)?.overwriters.size ?? 0) > 0;
+    return overwritten || known.blindDeletes > 0 || this.of(key, value).any > 0;
+  }
+
   /** What a store holds of these keys, by dots: to be compared with what is there after a loss. */
   heldBy(store: Store, ids: readonly RecordId[]): Held[] {
     return ids.flatMap((id) =>
@@ -150,9 +157,14 @@ export class Dots implements StoreWatcher, ValueLosses {
     return known;
   }
 
+  /** Notes what broke, in the log too. */
+  blame(one: BrokenInvariant): void {
+    this.broken.push(one);
+    this.#log.add('check', `${one.invariant} ${one.what}`);
+  }
+
   #blame(key: string, what: string): void {
-    this.broken.push({ invariant: 'S4', key, what: `${key}: ${what}` });
-    this.#log.add('check', `S4 ${key}: ${what}`);
+    this.blame({ invariant: 'S4', key, what: `${key}: ${what}` });
   }
 }
 

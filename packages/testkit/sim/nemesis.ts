@@ -65,6 +65,7 @@ export class Nemeses {
     disconnect: () => this.#disconnect(),
     crash: () => this.#crash('kept'),
     powerLoss: () => this.#crash('power lost'),
+    blackout: () => this.#blackout(),
     lostTail: () => this.#crash('tail lost'),
     wipe: () => this.#wipe(),
     restart: () => this.#restart(),
@@ -96,13 +97,16 @@ export class Nemeses {
   }
 
   #split(): Mend {
-    const { random, cluster } = this.#world;
+    const { random, cluster, network } = this.#world;
     const ends = random.shuffle(cluster.ends);
     const at = 1 + random.below(ends.length - 1);
-    const mends: Mend[] = [];
-    for (const a of ends.slice(0, at)) for (const b of ends.slice(at)) mends.push(this.#cut(a, b, true));
+    const [left, right] = [ends.slice(0, at), ends.slice(at)];
+    const pairs = left.flatMap((a) => right.flatMap((b) => [[a, b] as const, [b, a] as const]));
+    this.#say(left.join(' '), `are split from ${right.join(' ')}`);
+    for (const [a, b] of pairs) network.faults.cutOneWay(a, b);
     return () => {
-      for (const mend of mends) mend?.();
+      this.#say(left.join(' '), `and ${right.join(' ')} are mended`);
+      for (const [a, b] of pairs) network.faults.mendOneWay(a, b);
     };
   }
 
@@ -129,6 +133,17 @@ export class Nemeses {
     return () => {
       transport?.vanish();
       if (!node.running) this.#world.cluster.start(node);
+    };
+  }
+
+  /** The power of the whole cluster fails; the nodes come back together. */
+  #blackout(): Mend {
+    const { cluster } = this.#world;
+    const nodes = cluster.running;
+    this.#say('all nodes', 'lose power');
+    for (const node of nodes) cluster.crash(node, true, 'power lost');
+    return () => {
+      for (const node of nodes) if (!node.running) cluster.start(node);
     };
   }
 

@@ -10,6 +10,7 @@ export const nemesisKinds = [
   'disconnect',
   'crash',
   'powerLoss',
+  'blackout',
   'restart',
   'pause',
   'slow',
@@ -37,6 +38,8 @@ export interface Workload {
   readonly mix: Readonly<Record<'get' | 'blindPut' | 'update' | 'stalePut' | 'delete' | 'blindDelete', number>>;
   /** Whether requests name r, w, dw and sloppy by themselves. */
   readonly quorums: boolean;
+  /** Whether those that name none ask for primaries alone. */
+  readonly strict: boolean;
   readonly timeoutsMs: readonly number[];
 }
 
@@ -79,10 +82,18 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   crashes: {
     about: 'processes and machines that die and come back, pause and lag',
-    faults: ['crash', 'powerLoss', 'restart', 'pause', 'slow', 'slowDisk'],
+    faults: ['crash', 'powerLoss', 'blackout', 'restart', 'pause', 'slow', 'slowDisk'],
     linkFaults: false,
   },
-  disks: { about: 'disks that forget what they had flushed', faults: ['lostTail', 'wipe', 'crash'], linkFaults: false },
+  disks: {
+    about: 'disks that forget what they had flushed',
+    faults: ['wipe', 'crash', 'powerLoss', 'blackout', 'slowDisk'],
+    linkFaults: true,
+    fix: (plan, random) => ({
+      ...plan,
+      nemeses: [...plan.nemeses, { kind: 'lostTail', everyMs: random.pick([200, 600]), forMs: random.pick([10, 200]) }],
+    }),
+  },
   clocks: { about: 'wall clocks that jump', faults: ['clockJump', 'crash'], linkFaults: false },
   hot: {
     about: 'all faults that lose nothing, all clients on one key',
@@ -102,14 +113,14 @@ export function drawPlan(seed: number, scenarioName: string): SimPlan {
   const plan: SimPlan = {
     seed,
     scenario: scenarioName,
-    nodes: random.pick([3, 4, 5, 5, 6]),
+    nodes: random.pick([3, 4, 5, 5]),
     partitions: random.pick([8, 16, 64]),
     durability: random.chance(0.7) ? 'fsync' : 'interval',
     maxHintBytesPerTarget: random.chance(0.15) ? 2_000 : 1_000_000,
     maxInFlight: random.chance(0.1) ? 3 : 4_096,
     maxSiblings: random.chance(0.1) ? 4 : 64,
-    loadMs: random.pick([3_000, 6_000, 12_000]),
-    maxRequests: 600,
+    loadMs: random.pick([2_000, 4_000, 10_000]),
+    maxRequests: random.pick([60, 200, 400]),
     links: scenario.linkFaults ? drawLinks(random) : noLinkFaults,
     nemeses: scenario.faults.flatMap((kind) => drawNemesis(kind, random)),
     workload: drawWorkload(random),
@@ -146,6 +157,7 @@ function drawWorkload(random: SeededRandom): Workload {
       blindDelete: weight() * 0.1,
     },
     quorums: random.chance(0.5),
+    strict: random.chance(0.3),
     timeoutsMs: random.pick([[2_000], [400], [2_000, 400, 100]]),
   };
 }

@@ -60,14 +60,24 @@ export function failureReport(result: SimResult, commit: string): string {
   ].join('\n');
 }
 
-/** The lines about the first broken key, the faults and the starts and stops; the last ones when there are too many. */
+/**
+ * The lines about the first broken key, and what happened to nodes and links meanwhile; where these are too many, those that are nearest to a line
+ * about the key.
+ */
 function timeline(broken: readonly BrokenInvariant[], lines: readonly string[]): string[] {
   const key = broken.find((one) => one.key !== undefined)?.key;
   const names = new RegExp(`\\b${key ?? 'no key'}\\b`);
-  const general = / (?:nemesis|run|check) |(?: starts with| is killed| stops| lost )/;
-  const chosen = lines
-    .slice(1)
-    .filter((line) => general.test(line) || (names.test(line) && !line.includes(' > ringfort.')));
-  const cut = chosen.length - MAX_LINES;
-  return cut > 0 ? [`(${cut} earlier lines left out)`, ...chosen.slice(cut)] : chosen;
+  const isAbout = (line: string) => names.test(line) && !line.includes(' > ringfort.');
+  const isGeneral = (line: string) => general.test(line);
+  const events = lines.slice(1);
+  const last = events.findLastIndex(isAbout);
+  const about = events.filter((line, at) => isAbout(line) || (isGeneral(line) && (key === undefined || at <= last)));
+  const cut = about.length - MAX_LINES;
+  if (cut <= 0) return about;
+  const only = about.filter(isAbout);
+  const chosen = new Set(only.length >= MAX_LINES ? only.slice(-MAX_LINES) : about.slice(cut));
+  for (const line of only.slice(-MAX_LINES)) chosen.add(line);
+  return [`(${about.length - chosen.size} lines left out)`, ...about.filter((line) => chosen.has(line))];
 }
+
+const general = / (?:nemesis|run|check) | starts with| is killed| stops$| lost /;

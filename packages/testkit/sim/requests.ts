@@ -11,6 +11,9 @@ export interface RequestTold {
   readonly value?: string | undefined;
   /** As text. */
   readonly context?: string | undefined;
+  /** Whether primaries alone count (`sloppy: false`). */
+  readonly strict: boolean;
+  readonly r: number;
   /** How many replicas must acknowledge, and whether all of those from disk. */
   readonly w: number;
   readonly fullyDurable: boolean;
@@ -71,6 +74,29 @@ export class Requests {
     const write = this.#pending.get(request);
     if (outcome === 'not-applied') write?.failed();
     else write?.indeterminate();
+  }
+
+  /**
+   * Of the values that a strict read of R must know, since W primaries had acknowledged each before it began, and R + W > N: those that it did not
+   * return, and that `isOverwritten` does not explain.
+   */
+  checkStrictRead(
+    read: SimRequest,
+    returned: readonly string[],
+    n: number,
+    isExplained: (value: string) => boolean,
+  ): BrokenInvariant[] {
+    if (!read.strict) return [];
+    const { key, r, invokedMs, client } = read;
+    return [...this.#puts.values()]
+      .filter((put) => put.key === key && put.strict && put.fullyDurable && put.w + r > n)
+      .filter(({ outcome, endedMs }) => outcome === 'ok' && endedMs! < invokedMs)
+      .filter(({ value }) => !returned.includes(value!) && !isExplained(value!))
+      .map(({ value, w }) => ({
+        invariant: 'QUORUM',
+        key,
+        what: `${key}: ${client} read with r=${r} at ${invokedMs.toFixed(3)} and missed ${value}, acknowledged by ${w} primaries before`,
+      }));
   }
 
   /** S1, and the part of S6 that says what a failure may hide, from what the replicas hold in the end. */

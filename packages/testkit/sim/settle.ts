@@ -2,7 +2,7 @@ import type { SeededRandom, VirtualClock } from '../src/index.ts';
 import type { SimCluster } from './cluster.ts';
 import type { EventLog } from './event-log.ts';
 import type { SimPlan } from './plan.ts';
-import type { SimClient } from './sim-client.ts';
+import type { ClientRequest, SimClient } from './sim-client.ts';
 import type { SimNetwork } from './sim-network.ts';
 import type { NodeLife, SimNode } from './sim-node.ts';
 import type { BrokenInvariant } from './violations.ts';
@@ -19,8 +19,8 @@ export interface SettleWorld {
 
 const REUNION_MS = 60_000;
 const HINTS_MS = 180_000;
-const REPAIR_MS = 6_000;
-const QUIET_MS = 15_000;
+const REPAIR_MS = 4_000;
+const QUIET_MS = 6_000;
 const LOOK_MS = 100;
 const DEADLINE_MS = 2_000;
 
@@ -29,47 +29,68 @@ function members({ nodes, wiped }: SimCluster): SimNode[] {
   return nodes.filter(({ id }) => !wiped.has(id));
 }
 
-/**
- * After the faults: the cluster comes together, hints are delivered, every key is read once by `reader`, repairs end, and nothing goes on after
- * that (L1). Answers what did not come true.
- */
-export async function settle(world: SettleWorld, reader: SimClient): Promise<BrokenInvariant[]> {
-  const { cluster, clock, plan, log } = world;
-  const broken: BrokenInvariant[] = [];
-  const blame = (what: string) => broken.push({ invariant: 'L1', what });
-  if (!(await until(world, REUNION_MS, () => isWhole(cluster)))) {
-    blame(`the nodes did not find together within ${REUNION_MS} ms: ${standing(cluster)}`);
-    return broken;
-  }
-  if (!(await until(world, HINTS_MS, () => hintsLeft(cluster).length === 0))) {
-    blame(`hints were not delivered within ${HINTS_MS} ms: ${hintsLeft(cluster).join(', ')}`);
-  }
-  log.add('check', 'every key is read once');
-  for (const key of keyNames(plan)) {
-    const read = reader.request({ kind: 'get', key, timeoutMs: DEADLINE_MS, quorum: {}, fullyDurable: true });
-    if ((await awaited(world, read, DEADLINE_MS + LOOK_MS)) === undefined)
-      blame(`${key} could not be read in a whole cluster`);
-  }
-  await clock.advanceAsync(REPAIR_MS);
-  const before = activity(cluster);
-  await clock.advanceAsync(QUIET_MS);
-  const after = activity(cluster);
-  if (before !== after) blame(`a cluster without requests is not quiet: ${before} became ${after}`);
-  return broken;
+/** What came of the time after the faults. */
+export interface Aftermath {
+  /** Where the nodes stand that did not find together; undefined: all did. */
+  readonly apart?: string | undefined;
+  /** Who owes whom hints that were not delivered. */
+  readonly hintsLeft: readonly string[];
+  /** Keys that could not be read, or written. */
+  readonly unread: readonly string[];
+  readonly unwritten: readonly string[];
+  /** What the nodes had done when all was over, and some time after that. */
+  readonly activity: readonly [before: string, after: string];
 }
 
-/** L1: a write and a read at each of the keys succeed once all is well. */
-export async function checkWritable(world: SettleWorld, writer: SimClient): Promise<BrokenInvariant[]> {
-  const broken: BrokenInvariant[] = [];
-  const options = { timeoutMs: DEADLINE_MS, quorum: {}, fullyDurable: world.plan.durability === 'fsync' };
-  for (const key of keyNames(world.plan)) {
-    const read = await awaited(world, writer.request({ kind: 'get', key, ...options }), DEADLINE_MS + LOOK_MS);
-    const put = writer.request({ kind: 'put', key, ...options, context: read?.context });
-    const written = await awaited(world, put, DEADLINE_MS + LOOK_MS);
-    if (written === undefined)
-      broken.push({ invariant: 'L1', key, what: `${key} could not be written in a whole cluster` });
+/** L1: a healed cluster serves, delivers what it owes, and then goes quiet. */
+export function checkLiveness({ apart, hintsLeft, unread, unwritten, activity }: Aftermath): BrokenInvariant[] {
+  const blame = (what: string, key?: string): BrokenInvariant => ({ invariant: 'L1', key, what });
+  if (apart !== undefined) return [blame(`the nodes did not find together within ${REUNION_MS} ms: ${apart}`)];
+  const [before, after] = activity;
+  return [
+    ...(hintsLeft.length > 0 ? [blame(`hints were not delivered within ${HINTS_MS} ms: ${hintsLeft.join(', ')}`)] : []),
+    ...unread.map((key) => blame(`${key} could not be read in a whole cluster`, key)),
+    ...unwritten.map((key) => blame(`${key} could not be written in a whole cluster`, key)),
+    ...(before === after ? [] : [blame(`a cluster without requests is not quiet: ${before} became ${after}`)]),
+  ];
+}
+
+/**
+ * After the faults: the cluster comes together, hints are delivered, every key is read once by `client`, repairs end, and nothing goes on after that;
+ * `beforeWriting` looks at the replicas, before every key is written once more.
+ */
+export async function settle(world: SettleWorld, client: SimClient, beforeWriting: () => void): Promise<Aftermath> {
+  const { cluster, clock, log } = world;
+  if (!(await until(world, REUNION_MS, () => isWhole(cluster)))) {
+    return { apart: standing(cluster), hintsLeft: [], unread: [], unwritten: [], activity: ['', ''] };
   }
-  return broken;
+  await until(world, HINTS_MS, () => owed(cluster).length === 0);
+  const hintsLeft = owed(cluster);
+  log.add('check', 'every key is read once');
+  const unread = await eachKey(world, (key) => client.request(askFor(world, 'get', key)));
+  await clock.advanceAsync(REPAIR_MS);
+  const before = activityOfAll(cluster);
+  await clock.advanceAsync(QUIET_MS);
+  const after = activityOfAll(cluster);
+  beforeWriting();
+  const unwritten = await eachKey(world, async (key) => {
+    const read = await client.request(askFor(world, 'get', key));
+    return client.request({ ...askFor(world, 'put', key), context: read?.context });
+  });
+  return { hintsLeft, unread, unwritten, activity: [before, after] };
+}
+
+function askFor({ plan }: SettleWorld, kind: 'get' | 'put', key: string): ClientRequest {
+  return { kind, key, timeoutMs: DEADLINE_MS, quorum: {}, fullyDurable: plan.durability === 'fsync' };
+}
+
+/** The keys for which it did not come to an answer in time. */
+async function eachKey(world: SettleWorld, ask: (key: string) => Promise<unknown>): Promise<string[]> {
+  const failed: string[] = [];
+  for (const key of keyNames(world.plan)) {
+    if ((await awaited(world, ask(key), 2 * DEADLINE_MS + LOOK_MS)) === undefined) failed.push(key);
+  }
+  return failed;
 }
 
 /** Lets time pass until it is true; false when it was not within `ms`. */
@@ -121,7 +142,7 @@ function standing(cluster: SimCluster): string {
     .join('; ');
 }
 
-function hintsLeft(cluster: SimCluster): string[] {
+function owed(cluster: SimCluster): string[] {
   return members(cluster).flatMap(({ id, life }) =>
     (life?.store.hintStats() ?? [])
       .filter(({ target, count }) => count > 0 && !cluster.wiped.has(target))
@@ -130,7 +151,7 @@ function hintsLeft(cluster: SimCluster): string[] {
 }
 
 /** What must stand still when nobody asks for anything. */
-function activity(cluster: SimCluster): string {
+function activityOfAll(cluster: SimCluster): string {
   return members(cluster)
     .flatMap(({ id, life }) => (life === undefined ? [] : [`${id}: ${activityOf(life)}`]))
     .join('; ');

@@ -5,7 +5,7 @@ import type { SeededRandom, VirtualClock } from '../src/index.ts';
 import type { Dots } from './dots.ts';
 import type { EventLog } from './event-log.ts';
 import { NodeClock } from './node-clock.ts';
-import type { RequestKind, Requests } from './requests.ts';
+import type { RequestKind, Requests, SimRequest } from './requests.ts';
 import type { SimNetwork, SimTransport } from './sim-network.ts';
 
 /** What the clients of a run share. */
@@ -18,6 +18,8 @@ export interface ClientWorld {
 }
 
 export const BUCKET = 'sim';
+/** Replicas of a key: the default bucket's N. */
+export const N = 3;
 
 /** The quorum settings of one request; absent: the bucket's. */
 export interface QuorumChoice {
@@ -88,6 +90,8 @@ export class SimClient {
       client: this.id,
       kind,
       key,
+      strict: quorum.sloppy === false,
+      r: quorum.r ?? 2,
       w: quorum.w ?? 2,
       fullyDurable,
       timeoutMs,
@@ -104,6 +108,7 @@ export class SimClient {
       requests.answered(request, clock.monotonicMs(), seen.context && textOf(seen.context), seen.values);
       log.add(this.id, `${name} ok ${seen.values.join(' ')}`);
       this.#judge(kind, key, name, given, seen);
+      if (kind === 'get') this.#judgeStrict(request, seen.values);
       return seen;
     } catch (error) {
       const { code, outcome } = error as { code?: string; outcome?: 'not-applied' | 'indeterminate' };
@@ -127,6 +132,13 @@ export class SimClient {
     }
     const { context } = kind === 'put' ? await bucket.put(key, value, options) : await bucket.delete(key, options);
     return { values: [], context };
+  }
+
+  #judgeStrict(request: SimRequest, values: readonly string[]): void {
+    const { dots, requests } = this.#world;
+    const { key } = request;
+    for (const one of requests.checkStrictRead(request, values, N, (value) => dots.isExplained(key, value)))
+      dots.blame(one);
   }
 
   #judge(kind: RequestKind, key: string, name: string, given: Context | undefined, { values, context }: Seen): void {

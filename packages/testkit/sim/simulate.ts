@@ -7,8 +7,8 @@ import { Nemeses } from './nemesis.ts';
 import type { SimPlan } from './plan.ts';
 import { checkReplicas, finalValues, replicaCopies } from './replicas.ts';
 import { Requests } from './requests.ts';
-import { checkWritable, settle, until } from './settle.ts';
-import { SimClient } from './sim-client.ts';
+import { checkLiveness, settle, until } from './settle.ts';
+import { N, SimClient } from './sim-client.ts';
 import { SimNetwork } from './sim-network.ts';
 import { setTrap } from './trap.ts';
 import type { BrokenInvariant } from './violations.ts';
@@ -30,7 +30,6 @@ export interface SimResult {
 
 const START_MS = 1_700_000_000_000;
 const FOUNDING_MS = 30_000;
-const N = 3;
 const SAMPLE_EVERY_MS = 50;
 const TAIL_MS = 5_000;
 
@@ -158,15 +157,17 @@ class Simulation {
       connected = true;
     });
     await until(world, TAIL_MS, () => connected);
-    this.#broken.push(...(await settle(settleWorld, this.#judge)));
+    const aftermath = await settle(settleWorld, this.#judge, () => this.#checkReplicas());
+    this.#broken.push(...checkLiveness(aftermath));
+    const late = this.#requests.checkEndings(this.#clock.monotonicMs());
+    this.#broken.push(...late.filter(({ what }) => what.startsWith('judge')));
+    this.#broken.push(...this.#dots.broken, ...checkBounds(this.#samples));
+  }
+
+  #checkReplicas(): void {
     const copies = replicaCopies(this.#cluster, this.#cluster.ids, N);
     this.#broken.push(...checkReplicas(copies));
     this.#broken.push(...this.#requests.checkWrites(finalValues(copies), this.#dots));
-    this.#broken.push(...(await checkWritable(settleWorld, this.#judge)));
-    this.#broken.push(
-      ...this.#requests.checkEndings(this.#clock.monotonicMs()).filter(({ what }) => what.startsWith('judge')),
-    );
-    this.#broken.push(...this.#dots.broken, ...checkBounds(this.#samples));
   }
 
   /** Only what exceeds its bound is kept. */

@@ -1,5 +1,8 @@
-/** An invariant of the architecture that a run can break; `TRAP`: production code touched real time, randomness or timers. */
-export type Invariant = 'S1' | 'S2' | 'S4' | 'S6' | 'S7' | 'L1' | 'TRAP' | 'CRASH';
+/**
+ * An invariant of the architecture that a run can break. `QUORUM`: strict quorums (`sloppy: false`) that intersect did not see each other; `TRAP`:
+ * production code touched real time, randomness or timers; `CRASH`: it threw where nobody catches.
+ */
+export type Invariant = 'S1' | 'S2' | 'S4' | 'S6' | 'S7' | 'L1' | 'QUORUM' | 'TRAP' | 'CRASH';
 
 export interface BrokenInvariant {
   readonly invariant: Invariant;

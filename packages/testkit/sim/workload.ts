@@ -96,7 +96,8 @@ class Writer {
 
   #drawQuorum(kind: ClientRequest['kind']): QuorumChoice {
     const random = this.#random;
-    if (!this.#plan.workload.quorums || random.chance(0.5)) return {};
+    const { quorums, strict } = this.#plan.workload;
+    if (!quorums || random.chance(0.5)) return strict ? { sloppy: false } : {};
     const sloppy = random.chance(0.7);
     const number = () => 1 + random.below(3);
     if (kind === 'get') return { sloppy, r: number() };

@@ -5,12 +5,15 @@ import { Dots } from '../../sim/dots.ts';
 import { EventLog } from '../../sim/event-log.ts';
 import { checkReplicas, finalValues } from '../../sim/replicas.ts';
 import { Requests, type RequestTold } from '../../sim/requests.ts';
+import { checkLiveness } from '../../sim/settle.ts';
 
 const told = (kind: RequestTold['kind'], value?: string, more: Partial<RequestTold> = {}): RequestTold => ({
   client: 'c1',
   kind,
   key: 'k',
   value,
+  strict: false,
+  r: 2,
   w: 2,
   fullyDurable: true,
   timeoutMs: 100,
@@ -141,10 +144,46 @@ describe('S6', () => {
   });
 });
 
+describe('strict quorums', () => {
+  const missed = (put: Partial<RequestTold>, get: Partial<RequestTold>, explained = false) => {
+    const requests = new Requests();
+    requests.answered(requests.begin(told('put', 'v1', { strict: true, ...put })), 5, 'context');
+    const read = requests.begin(told('get', undefined, { strict: true, invokedMs: 6, ...get }));
+    return requests.checkStrictRead(read, [], 3, () => explained);
+  };
+
+  it('finds a read that misses what was acknowledged before it', () => {
+    expect(missed({}, {})).toMatchObject([{ invariant: 'QUORUM', key: 'k' }]);
+    expect(missed({}, {}, true)).toEqual([]);
+    expect(missed({ w: 1 }, {})).toEqual([]);
+    expect(missed({ w: 1 }, { r: 3 })).toHaveLength(1);
+    expect(missed({}, { invokedMs: 4 })).toEqual([]);
+    expect(missed({ strict: false }, {})).toEqual([]);
+    expect(missed({}, { strict: false })).toEqual([]);
+  });
+});
+
 describe('S7', () => {
   it('finds what grew past its bound', () => {
     const sample = { node: 'n1', what: 'requests in flight', bound: 4 };
     expect(checkBounds([{ ...sample, value: 4 }])).toEqual([]);
     expect(checkBounds([{ ...sample, value: 5 }])).toMatchObject([{ invariant: 'S7' }]);
+  });
+});
+
+describe('L1', () => {
+  const well = { hintsLeft: [], unread: [], unwritten: [], activity: ['idle', 'idle'] } as const;
+
+  it('finds nodes that stay apart, hints that stay, keys that are not served, and a cluster that is not quiet', () => {
+    expect(checkLiveness(well)).toEqual([]);
+    for (const ill of [
+      { apart: 'n1 takes n2 for down' },
+      { hintsLeft: ['n1 owes n2 3'] },
+      { unread: ['k'] },
+      { unwritten: ['k'] },
+      { activity: ['1 repair', '2 repairs'] as const },
+    ]) {
+      expect(checkLiveness({ ...well, ...ill })).toMatchObject([{ invariant: 'L1' }]);
+    }
   });
 });
