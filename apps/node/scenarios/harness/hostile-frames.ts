@@ -2,7 +2,9 @@ import type { SeededRandom } from '@ringfort/testkit';
 
 /** Frames of the wire protocol made by hand (see the bus' frame layout), mostly wrong. */
 const REQUEST = 1;
-const PROTOCOL = 2;
+const PROTOCOL = 3;
+/** Since then answers carry no verb, barrier and time. */
+const SHORT_ANSWERS = 3;
 
 const u32 = (value: number): Buffer => {
   const bytes = Buffer.alloc(4);
@@ -17,13 +19,12 @@ export function header(version: number, kind: number, from: string): Buffer {
 
 /** A well-formed frame with one request. */
 export function requestFrame(from: string, verb: string, body: Buffer, version = PROTOCOL): Buffer {
-  const barrier = version >= 2 ? u32(0) : Buffer.alloc(0);
   const parts = [
     header(version, 1, from),
     Buffer.from([REQUEST]),
     u32(1),
     named(verb),
-    barrier,
+    u32(0),
     u32(1_000),
     u32(body.length),
     body,
@@ -35,7 +36,7 @@ export function requestFrame(from: string, verb: string, body: Buffer, version =
 export function errorCodeOf(frame: Buffer): string | undefined {
   const at = 5 + frame[4]!;
   if (frame[3] !== 1 || frame[at] !== 3) return undefined;
-  const body = frame.subarray(at + 6 + frame[at + 5]! + (frame[2]! >= 2 ? 12 : 8));
+  const body = frame.subarray(frame[2]! >= SHORT_ANSWERS ? at + 9 : at + 18 + frame[at + 5]!);
   const isFixed = (body[1]! & 0xe0) === 0xa0;
   const length = isFixed ? body[1]! & 0x1f : body[2]!;
   const start = isFixed ? 2 : 3;
@@ -63,9 +64,9 @@ export function hostilePayload(
     () => noise(2_000),
     () => Buffer.concat([header(PROTOCOL, 1, from), noise(400)]),
     // Wrong version.
-    () => Buffer.concat([header(random.pick([0, 3, 77, 255]), 1, from), noise(100)]),
+    () => Buffer.concat([header(random.pick([0, 1, 77, 255]), 1, from), noise(100)]),
     // A verb that is served, with a body that is none; one that is not.
-    () => requestFrame(from, random.pick(verbs), noise(300), random.pick([1, 2])),
+    () => requestFrame(from, random.pick(verbs), noise(300), random.pick([2, 3])),
     () => requestFrame(from, `no-such-${random.below(100)}`, noise(50)),
     // Lengths beyond the frame, identities that are none.
     () =>
