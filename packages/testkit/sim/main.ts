@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { drawPlan, scenarios } from './plan.ts';
+import { drawPlan, type SimPlan, scenarios } from './plan.ts';
 import { addTo, failureReport, newTotals, summary } from './report.ts';
-import { simulate } from './simulate.ts';
+import { type Simplification, shrink, simplified } from './simplify.ts';
+import { type SimResult, simulate } from './simulate.ts';
 
 const PROGRESS_EVERY_MS = 5_000;
 const MAX_SEED = 2 ** 31;
@@ -15,6 +16,9 @@ const usage = `npm run sim -- [--seed S] [--runs N] [--scenario NAME] [--seconds
   --scenario  ${Object.entries(scenarios)
     .map(([name, { about }]) => `${name}: ${about}`)
     .join('\n              ')}
+  --without   kinds of faults to leave out, separated by commas; \`links\`: those of all links
+  --requests, --clients, --keys, --nodes   at most so many
+  --shrink    how many runs may be spent on simplifying a failing one. Default 40
   --log       writes the event log of the runs to a file
 `;
 
@@ -27,16 +31,44 @@ function readOptions() {
       runs: { type: 'string', default: '100' },
       seconds: { type: 'string', default: '86400' },
       scenario: { type: 'string', default: 'default' },
+      without: { type: 'string', default: '' },
+      requests: { type: 'string' },
+      clients: { type: 'string' },
+      keys: { type: 'string' },
+      nodes: { type: 'string' },
+      shrink: { type: 'string', default: '40' },
       log: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  const seed = Number(values.seed ?? Math.floor(Math.random() * MAX_SEED));
-  const [runs, seconds] = [Number(values.runs), Number(values.seconds)];
-  if (![seed, runs, seconds].every((value) => Number.isInteger(value) && value >= 0)) {
-    throw new RangeError('--seed, --runs and --seconds take whole numbers');
-  }
-  return { ...values, seed, runs, seconds };
+  const number = (text: string): number => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < 0) throw new RangeError(`${text} is not a whole number`);
+    return value;
+  };
+  const maybe = (text: string | undefined) => (text === undefined ? undefined : number(text));
+  const less: Simplification = {
+    without: values.without.split(',').filter((kind) => kind !== ''),
+    requests: maybe(values.requests),
+    clients: maybe(values.clients),
+    keys: maybe(values.keys),
+    nodes: maybe(values.nodes),
+  };
+  const { scenario, log, help } = values;
+  const seed = values.seed === undefined ? Math.floor(Math.random() * MAX_SEED) : number(values.seed);
+  const [runs, seconds, tries] = [number(values.runs), number(values.seconds), number(values.shrink)];
+  return { seed, runs, seconds, tries, scenario, log, help, less };
+}
+
+/** Tells of a failed run, after it was made as simple as it can be while the same invariant breaks. */
+async function tellFailure(drawn: SimPlan, result: SimResult, from: Simplification, tries: number): Promise<void> {
+  const invariants = new Set(result.broken.map(({ invariant }) => invariant));
+  tell(`seed ${drawn.seed} breaks ${[...invariants].join(', ')}; simplifying ...`);
+  const fails = async (plan: SimPlan) =>
+    (await simulate(plan)).broken.some(({ invariant }) => invariants.has(invariant));
+  const less = await shrink(drawn, from, fails, tries);
+  const simplest = await simulate(simplified(drawn, less), { keepLines: true });
+  tell(failureReport(simplest, commitOf(), less));
 }
 
 function commitOf(): string {
@@ -55,17 +87,17 @@ async function main(): Promise<number> {
     tell(usage);
     return 0;
   }
-  const { seed, runs, seconds, scenario, log } = options;
+  const { seed, runs, seconds, tries, scenario, log, less } = options;
   const totals = newTotals();
   const startMs = performance.now();
   let toldMs = startMs;
   tell(`${runs} runs of ${scenario} from seed ${seed}`);
   for (let index = 0; index < runs && performance.now() - startMs < seconds * 1000; index += 1) {
-    const plan = drawPlan(seed + index, scenario);
-    const result = await simulate(plan, { keepLines: log !== undefined });
+    const drawn = drawPlan(seed + index, scenario);
+    const result = await simulate(simplified(drawn, less), { keepLines: log !== undefined });
     addTo(totals, result);
     if (log !== undefined) writeFileSync(log, `${result.lines.join('\n')}\n`, { flag: index === 0 ? 'w' : 'a' });
-    if (result.broken.length > 0) tell(failureReport(await simulate(plan, { keepLines: true }), commitOf()));
+    if (result.broken.length > 0) await tellFailure(drawn, result, less, tries);
     if (performance.now() - toldMs > PROGRESS_EVERY_MS) {
       toldMs = performance.now();
       tell(`  ${summary(totals, toldMs - startMs)}`);

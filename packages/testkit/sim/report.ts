@@ -1,3 +1,4 @@
+import { optionsOf, type Simplification } from './simplify.ts';
 import type { SimResult } from './simulate.ts';
 import type { BrokenInvariant } from './violations.ts';
 
@@ -41,12 +42,12 @@ export function summary(totals: Totals, realMs: number): string {
 }
 
 /** The command that repeats one run. */
-export function replayCommand({ plan }: SimResult): string {
-  return `npm run sim -- --seed ${plan.seed} --runs 1 --scenario ${plan.scenario}`;
+export function replayCommand({ plan }: SimResult, less: Simplification): string {
+  return `npm run sim -- --seed ${plan.seed} --runs 1 --scenario ${plan.scenario}${optionsOf(less)}`;
 }
 
 /** What broke in a run, whose lines were kept, and how it came to it. */
-export function failureReport(result: SimResult, commit: string): string {
+export function failureReport(result: SimResult, commit: string, less: Simplification): string {
   const { plan, broken, lines } = result;
   const listed = broken.slice(0, MAX_BROKEN).map(({ invariant, what }) => `  ${invariant}  ${what}`);
   const more = broken.length > MAX_BROKEN ? [`  and ${broken.length - MAX_BROKEN} more`] : [];
@@ -56,7 +57,7 @@ export function failureReport(result: SimResult, commit: string): string {
     ...more,
     `  faults: ${plan.nemeses.map(({ kind, everyMs, forMs }) => `${kind} every ${everyMs} for ${forMs} ms`).join(', ') || 'none'}; links: ${JSON.stringify(plan.links)}`,
     ...timeline(broken, lines).map((line) => `    ${line}`),
-    `  again: ${replayCommand(result)}`,
+    `  again: ${replayCommand(result, less)}`,
   ].join('\n');
 }
 
@@ -80,4 +81,4 @@ function timeline(broken: readonly BrokenInvariant[], lines: readonly string[]):
   return [`(${about.length - chosen.size} lines left out)`, ...about.filter((line) => chosen.has(line))];
 }
 
-const general = / (?:nemesis|run|check) | starts with| is killed| stops$| lost /;
+const general = / (?:nemesis|run|check) | starts with| is killed| stops$/;

@@ -106,14 +106,14 @@ export class SimClient {
     try {
       const seen = await this.#send(kind, key, name, { ...quorum, timeoutMs, ...(context && { context }) });
       requests.answered(request, clock.monotonicMs(), seen.context && textOf(seen.context), seen.values);
-      log.add(this.id, `${name} ok ${seen.values.join(' ')}`);
+      log.add(this.id, `${name} of ${key} ok ${seen.values.join(' ')}`);
       this.#judge(kind, key, name, given, seen);
       if (kind === 'get') this.#judgeStrict(request, seen.values);
       return seen;
     } catch (error) {
       const { code, outcome } = error as { code?: string; outcome?: 'not-applied' | 'indeterminate' };
       requests.failed(request, clock.monotonicMs(), { code, outcome });
-      log.add(this.id, `${name} failed ${code ?? String(error)} ${outcome ?? ''}`);
+      log.add(this.id, `${name} of ${key} failed ${code ?? String(error)} ${outcome ?? ''}`);
       return undefined;
     }
   }
