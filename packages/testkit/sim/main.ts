@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { findMutants } from './mutation.ts';
 import { drawPlan, type SimPlan, scenarios } from './plan.ts';
 import { addTo, failureReport, newTotals, summary } from './report.ts';
 import { type Simplification, shrink, simplified } from './simplify.ts';
@@ -19,6 +20,8 @@ const usage = `npm run sim -- [--seed S] [--runs N] [--scenario NAME] [--seconds
   --without   kinds of faults to leave out, separated by commas; \`links\`: those of all links
   --requests, --clients, --keys, --nodes   at most so many
   --shrink    how many runs may be spent on simplifying a failing one. Default 40
+  --first     ends at the first failing run
+  --mutants   plants known bugs one at a time, and tells how many seeds it takes to find each (--seconds: for each); \`all\`, or a part of a name
   --log       writes the event log of the runs to a file
 `;
 
@@ -37,6 +40,8 @@ function readOptions() {
       keys: { type: 'string' },
       nodes: { type: 'string' },
       shrink: { type: 'string', default: '40' },
+      first: { type: 'boolean', default: false },
+      mutants: { type: 'string' },
       log: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -54,10 +59,10 @@ function readOptions() {
     keys: maybe(values.keys),
     nodes: maybe(values.nodes),
   };
-  const { scenario, log, help } = values;
+  const { scenario, log, help, first, mutants } = values;
   const seed = values.seed === undefined ? Math.floor(Math.random() * MAX_SEED) : number(values.seed);
   const [runs, seconds, tries] = [number(values.runs), number(values.seconds), number(values.shrink)];
-  return { seed, runs, seconds, tries, scenario, log, help, less };
+  return { seed, runs, seconds, tries, scenario, log, help, first, mutants, less };
 }
 
 /** Tells of a failed run, after it was made as simple as it can be while the same invariant breaks. */
@@ -81,13 +86,25 @@ function commitOf(): string {
   }
 }
 
+/** A line of a Markdown table for each planted bug. Answers 1 when one was not found. */
+function tellMutants(only: string, { runs, seconds }: { runs: number; seconds: number }): number {
+  let missed = 0;
+  tell('| planted bug | scenario | seeds needed | broken |\n| --- | --- | --- | --- |');
+  for (const { mutant, seeds, invariants } of findMutants({ only: only === 'all' ? '' : only, runs, seconds })) {
+    if (seeds === undefined) missed += 1;
+    tell(`| ${mutant.name} | ${mutant.scenario} | ${seeds ?? 'not found'} | ${invariants} |`);
+  }
+  return missed > 0 ? 1 : 0;
+}
+
 async function main(): Promise<number> {
   const options = readOptions();
   if (options.help) {
     tell(usage);
     return 0;
   }
-  const { seed, runs, seconds, tries, scenario, log, less } = options;
+  if (options.mutants !== undefined) return tellMutants(options.mutants, options);
+  const { seed, runs, seconds, tries, scenario, log, less, first } = options;
   const totals = newTotals();
   const startMs = performance.now();
   let toldMs = startMs;
@@ -102,6 +119,7 @@ async function main(): Promise<number> {
       toldMs = performance.now();
       tell(`  ${summary(totals, toldMs - startMs)}`);
     }
+    if (first && totals.failed > 0) break;
     if (runs === 1) tell(`event log: ${result.events} lines, sha256 ${result.digest}`);
   }
   tell(summary(totals, performance.now() - startMs));

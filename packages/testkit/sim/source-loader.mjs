@@ -31,5 +31,16 @@ export async function resolve(specifier, context, next) {
   return next(specifier, context);
 }
 
+const mutant = process.env.RINGFORT_SIM_MUTANT && JSON.parse(process.env.RINGFORT_SIM_MUTANT);
+
+/** Plants the bug that the mutation test asks for. */
+export async function load(url, context, next) {
+  const loaded = await next(url, context);
+  if (!mutant || url !== pathToFileURL(join(output, mutant.file)).href) return loaded;
+  const source = String(loaded.source);
+  if (!source.includes(mutant.find)) throw new Error(`${mutant.file} has no such place: ${mutant.find}`);
+  return { ...loaded, source: source.replace(mutant.find, () => mutant.replace) };
+}
+
 // Loaded twice: by --import, where it registers itself, and then as the hooks.
 if (!import.meta.url.includes('?hooks')) register(`${import.meta.url}?hooks`);

@@ -12,7 +12,7 @@ const SEED = 6;
 describe('a seed', () => {
   it('gives the same event log, byte for byte, whatever ran before in the process', async () => {
     const first = await simulate(drawPlan(SEED, 'default'), { keepLines: true });
-    for (const seed of [12, 13]) await simulate(drawPlan(seed, 'hot'));
+    await simulate({ ...drawPlan(12, 'hot'), maxRequests: 60 });
     const second = await simulate(drawPlan(SEED, 'default'), { keepLines: true });
     expect(second.lines.length).toBeGreaterThan(1_000);
     expect(second.lines).toEqual(first.lines);
