@@ -19,6 +19,8 @@ export class NodeClock implements Clock {
   #slowMs = 0;
   #busyUntilMs = 0;
   #held: (() => void)[] = [];
+  /** Callbacks that are late: what happens meanwhile comes after them. */
+  #queued = 0;
 
   constructor(world: VirtualClock, random: SeededRandom, wallOffsetMs = 0) {
     this.#world = world;
@@ -64,7 +66,7 @@ export class NodeClock implements Clock {
   run(work: () => void): void {
     if (!this.#alive) return;
     if (this.#paused) this.#held.push(work);
-    else if (this.#slowMs > 0 || this.#busyUntilMs > this.#world.monotonicMs()) this.#later(work);
+    else if (this.#slowMs > 0 || this.#queued > 0) this.#later(work);
     else work();
   }
 
@@ -98,7 +100,9 @@ export class NodeClock implements Clock {
     const nowMs = this.#world.monotonicMs();
     const lateMs = this.#slowMs > 0 ? this.#random.float() * this.#slowMs : 0;
     this.#busyUntilMs = Math.max(this.#busyUntilMs, nowMs + lateMs);
+    this.#queued += 1;
     this.#world.setTimeout(() => {
+      this.#queued -= 1;
       if (!this.#alive) return;
       if (this.#paused) this.#held.push(work);
       else work();

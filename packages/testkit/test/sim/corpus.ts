@@ -14,4 +14,9 @@ export const corpus: readonly CorpusRun[] = [
   { scenario: 'clocks', seed: 5, about: 'wall clocks' },
   { scenario: 'hot', seed: 6, about: 'one key' },
   { scenario: 'default', seed: 7, about: 'a mix' },
+  {
+    scenario: 'hot',
+    seed: 7030,
+    about: 'a node that is cut off while it is paused learns so before it learns that it is back',
+  },
 ];
