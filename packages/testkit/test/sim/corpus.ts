@@ -19,4 +19,9 @@ export const corpus: readonly CorpusRun[] = [
     seed: 7030,
     about: 'a node that is cut off while it is paused learns so before it learns that it is back',
   },
+  {
+    scenario: 'crashes',
+    seed: 5205,
+    about: 'requests of the time of the faults fill the bounds of admission for a while after it',
+  },
 ];
