@@ -152,11 +152,12 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     return (error, reply) => done(error, reply === undefined ? undefined : { ...reply, staleRing: true });
   };
 
+  /** A duplicate shares the first one's result before anything can refuse it: the first one may be under way. */
   const numbered = (
     request: PutRequest | DeleteRequest,
     done: Done<WriteReply>,
     work: (finish: Done<WriteReply>) => void,
-  ): void => admit(markStale(request, done), (finish) => duplicates.once(request.session, request.seq, work, finish));
+  ): void => duplicates.once(request.session, request.seq, (finish) => admit(finish, work), markStale(request, done));
 
   const verbs: Verbs = {
     get: (request, timeoutMs, done) => admit(markStale(request, done), (finish) => get(request, timeoutMs, finish)),

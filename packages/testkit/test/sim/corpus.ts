@@ -24,4 +24,9 @@ export const corpus: readonly CorpusRun[] = [
     seed: 5205,
     about: 'requests of the time of the faults fill the bounds of admission for a while after it',
   },
+  {
+    scenario: 'default',
+    seed: 9015,
+    about: 'a duplicated put is not refused as overload while the first one is under way',
+  },
 ];
