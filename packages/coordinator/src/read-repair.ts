@@ -40,14 +40,13 @@ export function createReadRepair(
   };
 
   return ({ id, merged, copies, plan }) => {
-    let digest = copies[0]?.digest;
-    if (merged !== undefined && !copies.every((copy) => copy.digest === digest)) {
+    if (merged !== undefined && !copies.every((copy) => copy.digest === copies[0]!.digest)) {
       const bytes = encodeObject(merged);
-      digest = digestOf(bytes);
+      const digest = digestOf(bytes);
       for (const copy of copies) {
         if (copy.digest !== digest && !copy.standIn && repairs < MAX_REPAIRS) write(id, bytes, copy.node);
       }
     }
-    for (const { node } of plan.reserve) verifier.later(node, id, digest);
+    for (const { node } of plan.reserve) verifier.later(node, id);
   };
 }

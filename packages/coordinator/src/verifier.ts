@@ -7,14 +7,9 @@ const GATHER_MS = 50;
 const MAX_WAITING = 2048;
 const MAX_PER_MESSAGE = 256;
 
-interface Item extends RecordId {
-  /** What the others hold; absent: nothing. */
-  readonly digest?: string;
-}
-
 export interface Verifier {
-  /** A read found this digest at R replicas: see whether `node`, which was not asked, holds the same. */
-  later(node: string, id: RecordId, digest: string | undefined): void;
+  /** A read was answered without `node`: see whether it holds what this node does. */
+  later(node: string, id: RecordId): void;
 }
 
 /**
@@ -23,11 +18,21 @@ export interface Verifier {
  * asking all N for each read, and finds the same stale replicas a moment later.
  */
 export function createVerifier(fx: Effects, onStale: (id: RecordId) => void): Verifier {
-  const waiting = new Map<string, Map<string, Item>>();
+  const waiting = new Map<string, Map<string, RecordId>>();
   let scheduled = false;
 
-  const ask = (node: string, items: readonly Item[]) => {
-    const body = { items: [...items] };
+  /** As it is held here by now: a record that was written since the read is not stale. One that cannot be read here is read anew from all. */
+  const digestOf = (id: RecordId): string | undefined => {
+    try {
+      return fx.store.read(id)?.digest;
+    } catch (error) {
+      fx.onFault(error as Error, 'local read');
+      return undefined;
+    }
+  };
+
+  const ask = (node: string, items: readonly RecordId[]) => {
+    const body = { items: items.map((id) => ({ ...id, digest: digestOf(id) })) };
     const options = { timeoutMs: fx.limits.defaultTimeoutMs };
     fx.bus.call(storageAddress(node), replicaVerify, body, options, (error, reply) => {
       if (error !== undefined) {
@@ -51,7 +56,7 @@ export function createVerifier(fx: Effects, onStale: (id: RecordId) => void): Ve
   };
 
   return {
-    later(node, id, digest) {
+    later(node, id) {
       let items = waiting.get(node);
       if (items === undefined) {
         items = new Map();
@@ -59,7 +64,7 @@ export function createVerifier(fx: Effects, onStale: (id: RecordId) => void): Ve
       }
       const key = recordKey(id, false);
       if (items.size >= MAX_WAITING && !items.has(key)) return;
-      items.set(key, digest === undefined ? id : { ...id, digest });
+      items.set(key, id);
       if (scheduled) return;
       scheduled = true;
       fx.wheel.after(GATHER_MS, askAll);
