@@ -57,6 +57,7 @@ export class Operation<Q extends Routed, R extends Answer, T> extends Deadline {
   readonly #reject: (error: unknown) => void;
   #deadlineMs = 0;
   #nodes = none;
+  /** Attempts that somebody may have got. Those that met nobody cost nothing, and the list of nodes bounds them. */
   #attempts = 0;
   #underWay = 0;
   #latest: Peer | undefined = undefined;
@@ -102,7 +103,8 @@ export class Operation<Q extends Routed, R extends Answer, T> extends Deadline {
       return;
     }
     if (this.#latest !== undefined) this.#router.suspect(this.#latest);
-    const another = this.#attempts < this.#router.settings.maxAttempts && this.#nodes.length > this.#attempts;
+    const triedAll = this.#earlier.length + 1 >= this.#nodes.length;
+    const another = this.#attempts < this.#router.settings.maxAttempts && !triedAll;
     if (this.#request.kind.access === 'read' && this.#underWay > 0 && another) this.#attempt();
   }
 
@@ -172,7 +174,9 @@ export class Operation<Q extends Routed, R extends Answer, T> extends Deadline {
     if (failure.code === 'TOO_MANY_HOPS' || failure.code === 'NOT_SERVING') router.refresh();
     if (this.#underWay > 0) return;
     const repeatable = access === 'read' || judged.outcome === 'not-applied' || retryIndeterminate;
-    const nobodyAtAll = this.#nodes.length === 0 && failure.code === 'NO_RESPONDERS';
+    const metNobody = failure.code === 'NO_RESPONDERS' && !(failure instanceof RemoteError);
+    const nobodyAtAll = metNobody && this.#nodes.length === 0;
+    if (metNobody) this.#attempts--;
     const again = judged.elsewhere && repeatable && !nobodyAtAll && this.#attempts < maxAttempts;
     if (!again) this.#fail(this.#errorFor(failure));
     else if (router.bus.status === 'connected') this.#attempt();

@@ -2,7 +2,7 @@ import type { Bus, Clock, NatsAuth, NatsTls, Random } from '@ringfort/bus';
 
 /** Bounds of what a client does by itself. All have defaults. */
 export interface RetryOptions {
-  /** Nodes that one request is sent to at most. Default 3. */
+  /** Nodes that may get one request at most; those that turn out to be gone do not count. Default 3. */
   readonly maxAttempts?: number;
   /** A get without an answer by then also asks the next node; its first one becomes suspect. Milliseconds, default 250. */
   readonly hedgeMs?: number;

@@ -15,6 +15,17 @@ describe('when the first node of the list is dead', () => {
     expect(db.view().nodes.find(({ id }) => id === first!.id)).toMatchObject({ suspect: true });
   });
 
+  it('so are all three primaries of the key: whoever is left takes the request, whatever `maxAttempts` is', async () => {
+    const { cluster, db } = await connected({ retry: { maxAttempts: 1 } });
+    const bucket = db.bucket<number>('b');
+    const nodes = cluster.nodesOf('b', 'k');
+    for (const dead of nodes.slice(0, 4)) dead.kill();
+    await bucket.put('k', 1);
+    expect(nodes[4]!.requests.map(({ verb }) => verb)).toContain('put');
+    nodes[4]!.kill();
+    await expect(bucket.put('k', 2)).rejects.toMatchObject({ code: 'NO_RESPONDERS', outcome: 'not-applied' });
+  });
+
   it('it is used again once it answers a probe', async () => {
     const { cluster, db } = await connected();
     const bucket = db.bucket<number>('b');
