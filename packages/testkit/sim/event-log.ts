@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
+import type { SeenMessage } from './wire-tap.ts';
 
 const FLUSH_LINES = 1024;
+
+/** One line of the log, or a message between two processes, whose content the log leaves out. */
+export type LogEntry =
+  | { readonly atMs: number; readonly who: string; readonly what: string }
+  | { readonly atMs: number; readonly message: SeenMessage };
 
 /**
  * What happened in a run, line by line, in the order in which it happened. Only the hash of the lines is kept unless they are asked for: a run is
@@ -11,6 +17,7 @@ export class EventLog {
   readonly #nowMs: () => number;
   readonly #keep: boolean;
   readonly #lines: string[] = [];
+  readonly #entries: LogEntry[] = [];
   #waiting: string[] = [];
   #count = 0;
 
@@ -28,12 +35,26 @@ export class EventLog {
     return this.#lines;
   }
 
+  /** The lines by their parts, with the messages that were seen. */
+  get entries(): readonly LogEntry[] {
+    return this.#entries;
+  }
+
   add(who: string, what: string): void {
-    const line = `${this.#nowMs().toFixed(3)} ${who} ${what}`;
+    const atMs = this.#nowMs();
+    const line = `${atMs.toFixed(3)} ${who} ${what}`;
     this.#count += 1;
     this.#waiting.push(line);
-    if (this.#keep) this.#lines.push(line);
+    if (this.#keep) {
+      this.#lines.push(line);
+      this.#entries.push({ atMs, who, what });
+    }
     if (this.#waiting.length >= FLUSH_LINES) this.#flush();
+  }
+
+  /** A message that was sent; it is no line of the log. */
+  addMessage(message: SeenMessage): void {
+    this.#entries.push({ atMs: this.#nowMs(), message });
   }
 
   /** SHA-256 of all lines, in hex. The log is closed by it. */

@@ -13,6 +13,20 @@ import type { NodeClock } from './node-clock.ts';
 
 const MAX_PAYLOAD = 1024 * 1024;
 
+/** One payload on its way to one receiver, or to nobody. */
+export interface CarriedFrame {
+  readonly from: string;
+  /** Undefined: nobody listens. */
+  readonly to: string | undefined;
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  /** When each copy arrives, from now on; empty: it is lost. */
+  readonly delaysMs: readonly number[];
+}
+
+/** Told of every payload that is sent; what it returns is called when the receiver is not there any more as a copy arrives. */
+export type FrameWatcher = (frame: CarriedFrame) => () => void;
+
 interface Subscriber {
   readonly owner: SimTransport;
   readonly pattern: string;
@@ -30,6 +44,8 @@ export class SimNetwork {
   /** Payloads handed to the network, and bytes. */
   frames = 0;
   bytes = 0;
+  /** For whoever explains a run. */
+  watcher: FrameWatcher | undefined;
   readonly #clock: VirtualClock;
   readonly #random: SeededRandom;
   readonly #log: EventLog;
@@ -67,6 +83,7 @@ export class SimNetwork {
     const receivers = this.#receivers(from, subject);
     if (receivers.length === 0) {
       this.#log.add(from.self, `> ${subject} ${payload.length} B: nobody listens`);
+      this.watcher?.({ from: from.self, to: undefined, subject, payload, delaysMs: [] });
       if (reply !== undefined) this.#tellNobody(from, reply);
       return;
     }
@@ -74,9 +91,11 @@ export class SimNetwork {
       const delays = this.faults.delaysOf(from.self, subscriber.owner.self);
       const fate = delays.length === 0 ? 'lost' : delays.map((ms) => `+${ms.toFixed(3)}`).join(' ');
       this.#log.add(from.self, `> ${subject} (${subscriber.owner.self}) ${payload.length} B ${fate}`);
+      const to = subscriber.owner.self;
+      const onMissed = this.watcher?.({ from: from.self, to, subject, payload, delaysMs: delays });
       // Each receiver reads memory of its own, as it does behind a socket.
       for (const delayMs of delays)
-        this.#deliver(subscriber, { payload: Buffer.from(payload), subject, reply }, delayMs);
+        this.#deliver(subscriber, { payload: Buffer.from(payload), subject, reply }, { delayMs, onMissed });
     }
   }
 
@@ -97,19 +116,22 @@ export class SimNetwork {
     );
     if (own === undefined) return;
     const notice = { payload: new Uint8Array(0), subject: reply, reply: undefined };
-    this.#deliver(own, notice, this.faults.hopMs(), true);
+    this.#deliver(own, notice, { delayMs: this.faults.hopMs(), noResponders: true });
   }
 
   #deliver(
     subscriber: Subscriber,
     message: Omit<TransportMessage, 'noResponders'>,
-    delayMs: number,
-    noResponders = false,
+    how: { delayMs: number; noResponders?: boolean; onMissed?: (() => void) | undefined },
   ): void {
+    const { delayMs, noResponders = false, onMissed } = how;
     const { owner } = subscriber;
     const { connection } = owner;
     this.#clock.setTimeout(() => {
-      if (owner.connection !== connection || owner.status !== 'connected') return;
+      if (owner.connection !== connection || owner.status !== 'connected' || !owner.clock.alive) {
+        onMissed?.();
+        return;
+      }
       owner.clock.run(() => {
         if (!subscriber.active || owner.connection !== connection) return;
         subscriber.onMessage({ ...message, noResponders });

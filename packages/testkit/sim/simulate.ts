@@ -2,7 +2,7 @@ import { type SeededRandom, seededRandom, type VirtualClock, virtualClock } from
 import { type BoundSample, checkBounds, sampleBounds } from './bounds.ts';
 import { SimCluster } from './cluster.ts';
 import { Dots } from './dots.ts';
-import { EventLog } from './event-log.ts';
+import { EventLog, type LogEntry } from './event-log.ts';
 import { Nemeses } from './nemesis.ts';
 import type { SimPlan } from './plan.ts';
 import { checkReplicas, finalValues, replicaCopies } from './replicas.ts';
@@ -12,6 +12,7 @@ import { N, SimClient } from './sim-client.ts';
 import { SimNetwork } from './sim-network.ts';
 import { setTrap } from './trap.ts';
 import type { BrokenInvariant } from './violations.ts';
+import { WireTap } from './wire-tap.ts';
 import { type LoadBudget, runClient } from './workload.ts';
 
 export interface SimResult {
@@ -26,6 +27,8 @@ export interface SimResult {
   readonly digest: string;
   /** The event log, when it was asked for. */
   readonly lines: readonly string[];
+  /** The same by its parts, with the messages between processes. */
+  readonly entries: readonly LogEntry[];
 }
 
 const START_MS = 1_700_000_000_000;
@@ -64,6 +67,7 @@ class Simulation {
     this.#clock = virtualClock({ startMs: START_MS, maxTimers: 20_000_000 });
     this.#log = new EventLog(this.#clock.monotonicMs, keepLines);
     this.#network = new SimNetwork(this.#clock, this.#random.fork(), this.#log);
+    if (keepLines) this.#network.watcher = new WireTap((message) => this.#log.addMessage(message)).watch;
     this.#dots = new Dots(this.#log);
     const world = { clock: this.#clock, network: this.#network, log: this.#log };
     const clientWorld = { ...world, dots: this.#dots, requests: this.#requests };
@@ -105,6 +109,7 @@ class Simulation {
       virtualMs: this.#clock.monotonicMs(),
       digest: this.#log.digest(),
       lines: this.#log.lines,
+      entries: this.#log.entries,
     };
   }
 
