@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { faults } from './commands/faults.ts';
 import { checkFloors } from './commands/floors.ts';
 import { checkLayout } from './commands/layout.ts';
 import { packCheck } from './commands/pack-check.ts';
@@ -78,6 +79,7 @@ program
 passThrough('start', 'build and start a local cluster (arguments go to `ringfort dev`)', start);
 passThrough('demo', 'build and run the shopping cart demo', demo);
 passThrough('bench', 'build and run the benchmark (arguments go to it)', bench);
+passThrough('faults', 'break real clusters on purpose, and check what is left (arguments go to it)', faults);
 passThrough('sim', 'simulate whole clusters with faults, from a seed (arguments go to it)', sim);
 program
   .command('test')

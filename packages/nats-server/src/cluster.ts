@@ -5,11 +5,21 @@ import { greeting, type NatsServer, type NatsServerOptions, startNatsServer } fr
 
 export type NatsClusterOptions = Omit<
   NatsServerOptions,
-  'port' | 'clusterPort' | 'routes' | 'serverName' | 'storeDir' | 'logFile' | 'configFile'
+  'port' | 'clusterPort' | 'routes' | 'clusterAdvertise' | 'serverName' | 'storeDir' | 'logFile' | 'configFile'
 > & {
+  /** Leads the routes through something between the servers; they then know no other way to each other. */
+  readonly routesThrough?: RoutesThrough;
   /** With JetStream: one folder per server. */
   readonly storeDirs?: readonly string[];
 };
+
+/** What stands between the servers of a NATS cluster: a proxy that can cut or slow down its routes. */
+export interface RoutesThrough {
+  /** `host:port` at which server `from` reaches server `to` (`from` < `to`: one connection carries both directions), which listens at `port`. */
+  addressOf(from: number, to: number, port: number): Promise<string>;
+  /** `host:port` where no server is. Servers tell each other where they are, and would find a direct way: they are told this one. */
+  readonly nowhere: string;
+}
 
 export interface NatsCluster {
   /** The servers in order; `restart` replaces an entry. */
@@ -53,18 +63,20 @@ export async function startNatsCluster(count: number, options: NatsClusterOption
 }
 
 async function startOnce(count: number, options: NatsClusterOptions): Promise<NatsCluster> {
-  const { storeDirs, clusterName = 'ringfort', ...common } = options;
+  const { storeDirs, clusterName = 'ringfort', routesThrough, ...common } = options;
   const clusterPorts = await freePorts(count);
+  const routes = await routesOf(clusterPorts, routesThrough);
   const start = (index: number, port: number): Promise<NatsServer> => {
     const storeDir = storeDirs?.[index];
     return startNatsServer({
       ...common,
-      monitoring: common.monitoring === true || common.jetstream === true,
+      monitoring: true,
       clusterName,
       serverName: `${clusterName}-${index + 1}`,
       port,
       clusterPort: clusterPorts[index]!,
-      routes: clusterPorts.filter((_, other) => other !== index).map((other) => `nats://${HOST}:${other}`),
+      routes: routes[index]!,
+      ...(routesThrough === undefined ? {} : { clusterAdvertise: routesThrough.nowhere }),
       ...(storeDir === undefined ? {} : { storeDir }),
     });
   };
@@ -73,7 +85,7 @@ async function startOnce(count: number, options: NatsClusterOptions): Promise<Na
   const stop = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.stop()));
   };
-  const ready = (): Promise<void> => routesUp(servers, common.jetstream === true);
+  const ready = (): Promise<void> => routesUp(servers, common);
   try {
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
@@ -101,11 +113,25 @@ async function startOnce(count: number, options: NatsClusterOptions): Promise<Na
   };
 }
 
-async function routesUp(servers: readonly NatsServer[], jetstream: boolean): Promise<void> {
+/** The route URLs of each server. */
+async function routesOf(ports: readonly number[], through: RoutesThrough | undefined): Promise<string[][]> {
+  const routes: string[][] = ports.map(() => []);
+  for (const from of ports.keys()) {
+    for (const [to, port] of ports.entries()) {
+      if (to === from || (through !== undefined && to < from)) continue;
+      routes[from]!.push(`nats://${(await through?.addressOf(from, to, port)) ?? `${HOST}:${port}`}`);
+    }
+  }
+  return routes;
+}
+
+type Knows = Pick<NatsClusterOptions, 'jetstream' | 'noAdvertise'>;
+
+async function routesUp(servers: readonly NatsServer[], knows: Knows): Promise<void> {
   const late = AbortSignal.timeout(READY_TIMEOUT_MS);
   for (;;) {
     const running = await runningOf(servers);
-    const states = await Promise.all(running.map((server) => sees(server, running.length, jetstream)));
+    const states = await Promise.all(running.map((server) => sees(server, running.length, knows)));
     if (states.every(Boolean)) return;
     if (late.aborted) {
       const waiting = running.filter((_, index) => !states[index]).map((server) => server.url);
@@ -122,16 +148,22 @@ async function runningOf(servers: readonly NatsServer[]): Promise<NatsServer[]> 
   return servers.filter((_, index) => states[index]);
 }
 
-/** Whether a server tells its clients of all `count` servers (each route adds one) and is healthy, JetStream included. */
-async function sees(server: NatsServer, count: number, jetstream: boolean): Promise<boolean> {
+/** Whether a server has a route to each other one of `count`, tells its clients of all, and is healthy, JetStream included. */
+async function sees(server: NatsServer, count: number, { jetstream, noAdvertise }: Knows): Promise<boolean> {
+  const told = (await monitored(server, '/routez')) as { routes?: { remote_id: string }[] } | undefined;
+  if (told === undefined || new Set(told.routes?.map(({ remote_id }) => remote_id)).size < count - 1) return false;
   const info = await greeting(server.host, server.port);
-  if (info === undefined || (count > 1 && new Set(info.connectUrls).size < count)) return false;
-  if (!jetstream || server.monitoringUrl === undefined) return true;
-  return fetch(`${server.monitoringUrl}/healthz`).then(
+  if (count > 1 && !noAdvertise && new Set(info?.connectUrls).size < count) return false;
+  return !jetstream || (await monitored(server, '/healthz')) !== undefined;
+}
+
+/** What the monitoring interface tells; undefined when it does not answer well. */
+function monitored(server: NatsServer, path: string): Promise<unknown> {
+  return fetch(`${server.monitoringUrl}${path}`).then(
     async (response) => {
-      await response.arrayBuffer();
-      return response.ok;
+      const told: unknown = await response.json();
+      return response.ok ? told : undefined;
     },
-    () => false,
+    () => undefined,
   );
 }

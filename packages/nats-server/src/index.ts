@@ -6,7 +6,7 @@
  * console.log(server.url); // nats://127.0.0.1:41234
  * await server.stop();
  */
-export { type NatsCluster, type NatsClusterOptions, startNatsCluster } from './cluster.ts';
+export { type NatsCluster, type NatsClusterOptions, type RoutesThrough, startNatsCluster } from './cluster.ts';
 export {
   InvalidNatsOptionError,
   NatsPortTakenError,

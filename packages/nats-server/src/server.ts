@@ -33,6 +33,10 @@ export interface NatsServerOptions {
   readonly clusterPort?: number;
   /** Route URLs of other servers: `nats://127.0.0.1:6222`. */
   readonly routes?: readonly string[];
+  /** `host:port` that other servers are told to reach its routes at; its own address by default. */
+  readonly clusterAdvertise?: string;
+  /** Clients are told of no other server of the NATS cluster: one that loses this server waits for it. */
+  readonly noAdvertise?: boolean;
   /** Serves nats-server's monitoring HTTP interface on a free port. */
   readonly monitoring?: boolean;
   /** Where its log is appended; by default a file that is removed at the end. */
@@ -147,6 +151,8 @@ async function argumentsOf(options: NatsServerOptions, runDir: string): Promise<
   if (options.clusterName !== undefined) {
     args.push('--cluster_name', options.clusterName, '--cluster', `nats://${host}:${portFlag(options.clusterPort)}`);
     if (options.routes !== undefined && options.routes.length > 0) args.push('--routes', options.routes.join(','));
+    if (options.clusterAdvertise !== undefined) args.push('--cluster_advertise', options.clusterAdvertise);
+    if (options.noAdvertise) args.push('--no_advertise');
   }
   return args;
 }

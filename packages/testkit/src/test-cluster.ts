@@ -1,4 +1,4 @@
-import { type NatsCluster, startNatsCluster } from '@ringfort/nats-server';
+import { type NatsCluster, type NatsClusterOptions, startNatsCluster } from '@ringfort/nats-server';
 import { TestkitError } from './errors.ts';
 import { startTestNode, type TestNode, type TestNodeOptions } from './test-node.ts';
 
@@ -9,6 +9,12 @@ export interface TestClusterOptions
   /** URLs of NATS servers to use; by default it starts one of its own, or `natsServers` of them routed to each other. */
   readonly nats?: string | readonly string[];
   readonly natsServers?: number;
+  readonly natsCluster?: NatsClusterOptions;
+  /**
+   * Each node knows one of the servers alone, the first nodes the first one and so on; by default all know all. (Servers tell their clients of each
+   * other: give `natsCluster: { noAdvertise: true }` as well, or a node that loses its server goes to another.)
+   */
+  readonly ownServer?: boolean;
   /** For the whole cluster to become ready; 30 s by default. */
   readonly readyTimeoutMs?: number;
 }
@@ -20,6 +26,8 @@ export interface TestCluster {
   readonly nats: NatsCluster | undefined;
   readonly natsUrls: readonly string[];
   node(id: string): TestNode;
+  /** Which of the NATS servers a node was given, with `ownServer`. */
+  serverOf(id: string): number;
   /** Ends every node, then its nats-servers, and removes temporary files. Idempotent. */
   stop(): Promise<void>;
 }
@@ -28,11 +36,21 @@ const READY_TIMEOUT_MS = 30_000;
 
 /** Starts a cluster and resolves when every node is ready; on failure nothing is left running, and the error shows the node's log. */
 export async function startTestCluster(options: TestClusterOptions): Promise<TestCluster> {
-  const { nodes: wanted, nats: given, natsServers = 1, readyTimeoutMs = READY_TIMEOUT_MS, ...common } = options;
+  const {
+    nodes: wanted,
+    nats: given,
+    natsServers = 1,
+    natsCluster,
+    ownServer = false,
+    readyTimeoutMs = READY_TIMEOUT_MS,
+    ...common
+  } = options;
   const specs = typeof wanted === 'number' ? Array.from({ length: wanted }, (_, i) => ({ id: `n${i + 1}` })) : wanted;
-  const nats = given === undefined ? await startNatsCluster(natsServers) : undefined;
+  const nats = given === undefined ? await startNatsCluster(natsServers, natsCluster) : undefined;
   const natsUrls = nats?.urls ?? (typeof given === 'string' ? [given] : (given ?? []));
   const nodes: TestNode[] = [];
+  const serverOf = (id: string): number =>
+    Math.floor((specs.findIndex((spec) => spec.id === id) * natsUrls.length) / specs.length);
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => {
     stopping ??= Promise.all(nodes.map((node) => node.stop())).then(() => nats?.stop());
@@ -40,7 +58,10 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
   };
   try {
     const seeds = specs.map((spec) => spec.id);
-    for (const spec of specs) nodes.push(await startTestNode({ nats: natsUrls, seeds, ...common, ...spec }));
+    for (const spec of specs) {
+      const known = ownServer ? natsUrls[serverOf(spec.id)]! : natsUrls;
+      nodes.push(await startTestNode({ nats: known, seeds, ...common, ...spec }));
+    }
     await Promise.all(nodes.map((node) => node.waitReady(readyTimeoutMs)));
   } catch (error) {
     await stop();
@@ -51,7 +72,7 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
     if (found === undefined) throw new TestkitError('TEST_NODE_UNKNOWN', `the cluster has no node ${id}`, { id });
     return found;
   };
-  return { nodes, nats, natsUrls, node, stop };
+  return { nodes, nats, natsUrls, node, serverOf, stop };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type History, recordHistory, type SeededRandom } from '@ringfort/testkit';
-import { type Door, RequestFailed, type Trace } from './doors.ts';
+import { type Asked, type Door, RequestFailed, type Trace } from './doors.ts';
 
 /** One request of a load, and what became of it. Times are of `performance.now()`. */
 export interface Sample {
@@ -40,6 +40,65 @@ export interface Load {
   finish(): Promise<readonly Sample[]>;
 }
 
+/** A get that the history is told of. */
+export async function recordedGet(history: History, door: Door, key: string, trace?: Trace, asked?: Asked) {
+  const found = await door.get(key, trace, asked);
+  history.read(key, found.values, found.context);
+  return found;
+}
+
+/** A put that the history is told of, whatever comes of it. */
+export async function recordedPut(
+  history: History,
+  door: Door,
+  key: string,
+  value: string,
+  context?: string,
+  trace?: Trace,
+  asked?: Asked,
+): Promise<string> {
+  const write = history.put(key, value, context);
+  try {
+    const next = await door.put(key, value, context, trace, asked);
+    write.acknowledged(next);
+    return next;
+  } catch (error) {
+    if (error instanceof RequestFailed && error.outcome === 'failed') write.failed();
+    else write.indeterminate();
+    throw error;
+  }
+}
+
+/** Keeps in the sample what became of its request. */
+async function ended(sample: Sample, request: Promise<unknown>): Promise<void> {
+  try {
+    await request;
+    sample.outcome = 'ok';
+  } catch (error) {
+    const known = error instanceof RequestFailed;
+    sample.outcome = known ? error.outcome : 'indeterminate';
+    sample.code = known ? error.code : String(error);
+  }
+  sample.endMs = performance.now();
+}
+
+/** The same door, which tells the history and keeps a sample of every request: for those that a scenario makes one by one. */
+export function recordedDoor(door: Door, history: History, samples: Sample[]): Door {
+  const recorded = async <T>(kind: Sample['kind'], key: string, trace: Trace, request: Promise<T>): Promise<T> => {
+    const sample: Sample = { kind, via: door.name, key, trace, intendedMs: performance.now() };
+    samples.push(sample);
+    await ended(sample, request);
+    return request;
+  };
+  return {
+    name: door.name,
+    get: (key, trace = {}, asked) => recorded('get', key, trace, recordedGet(history, door, key, trace, asked)),
+    put: (key, value, context, trace = {}, asked) =>
+      recorded('put', key, trace, recordedPut(history, door, key, value, context, trace, asked)),
+    close: () => door.close(),
+  };
+}
+
 const TICK_MS = 2;
 /** The deadline of a request is 2 s; beyond twice that it counts as never ended. */
 const ENDED_WITHIN_MS = 5_000;
@@ -67,23 +126,11 @@ export function startLoad(options: LoadOptions): Load {
   let stopped = false;
 
   const carryOut = async ({ kind, key, trace }: Sample, door: Door, value: string) => {
-    if (kind === 'get') {
-      const found = await door.get(key, trace);
-      history.read(key, found.values, found.context);
-      if (found.context !== undefined) contexts.set(key, found.context);
-      return;
-    }
-    const context = contexts.get(key);
-    const write = history.put(key, value, context);
-    try {
-      const next = await door.put(key, value, context, trace);
-      write.acknowledged(next);
-      contexts.set(key, next);
-    } catch (error) {
-      if (error instanceof RequestFailed && error.outcome === 'failed') write.failed();
-      else write.indeterminate();
-      throw error;
-    }
+    const context =
+      kind === 'get'
+        ? (await recordedGet(history, door, key, trace)).context
+        : await recordedPut(history, door, key, value, contexts.get(key), trace);
+    if (context !== undefined) contexts.set(key, context);
   };
 
   const launch = (intendedMs: number) => {
@@ -93,20 +140,7 @@ export function startLoad(options: LoadOptions): Load {
     const sample: Sample = { kind, via: door.name, key: keys[random.below(keys.length)]!, trace: {}, intendedMs };
     samples.push(sample);
     pending.add(sample);
-    carryOut(sample, door, `${name}${number}`).then(
-      () => end(sample, 'ok'),
-      (error: unknown) => {
-        const known = error instanceof RequestFailed;
-        end(sample, known ? error.outcome : 'indeterminate', known ? error.code : String(error));
-      },
-    );
-  };
-
-  const end = (sample: Sample, outcome: NonNullable<Sample['outcome']>, code?: string) => {
-    sample.endMs = performance.now();
-    sample.outcome = outcome;
-    if (code !== undefined) sample.code = code;
-    pending.delete(sample);
+    void ended(sample, carryOut(sample, door, `${name}${number}`)).then(() => pending.delete(sample));
   };
 
   const run = async () => {
@@ -144,7 +178,7 @@ export interface Figures {
   readonly p99Ms: number;
   readonly p999Ms: number;
   readonly maxMs: number;
-  /** The longest time without any success. */
+  /** The longest time without any success of one way in, while requests were made. */
   readonly longestGapMs: number;
 }
 
@@ -153,10 +187,6 @@ export function figuresOf(samples: readonly Sample[]): Figures {
   const latencies = samples.map(({ intendedMs, endMs }) => endMs! - intendedMs).sort((a, b) => a - b);
   const quantile = (q: number) =>
     latencies[Math.min(latencies.length - 1, Math.ceil(q * latencies.length) - 1)] ?? Number.NaN;
-  const ends = samples
-    .filter(({ outcome }) => outcome === 'ok')
-    .map(({ endMs }) => endMs!)
-    .sort((a, b) => a - b);
   const count = (outcome: Sample['outcome']) => samples.filter((sample) => sample.outcome === outcome).length;
   return {
     requests: samples.length,
@@ -167,8 +197,19 @@ export function figuresOf(samples: readonly Sample[]): Figures {
     p99Ms: quantile(0.99),
     p999Ms: quantile(0.999),
     maxMs: latencies.at(-1) ?? Number.NaN,
-    longestGapMs: ends.reduce((longest, at, index) => Math.max(longest, at - (ends[index - 1] ?? at)), 0),
+    longestGapMs: Math.max(0, ...[...new Set(samples.map(({ via }) => via))].map((via) => longestGapMs(samples, via))),
   };
+}
+
+function longestGapMs(all: readonly Sample[], via: Sample['via']): number {
+  const samples = all.filter((sample) => sample.via === via);
+  const successes = samples.filter(({ outcome }) => outcome === 'ok').map(({ endMs }) => endMs!);
+  const times = [
+    samples.reduce((first, { intendedMs }) => Math.min(first, intendedMs), Number.POSITIVE_INFINITY),
+    ...successes.sort((a, b) => a - b),
+    samples.reduce((last, { endMs }) => Math.max(last, endMs!), 0),
+  ];
+  return times.reduce((longest, at, index) => Math.max(longest, at - (times[index - 1] ?? at)), 0);
 }
 
 /** The slowest request of each second, in ms, by when it was due: tells where a run went wrong. */
