@@ -171,6 +171,18 @@ describe('what is no request at all', () => {
       '400',
       'INVALID_REQUEST',
     ],
+    [
+      'a method that needs a Content-Type and has none',
+      'QUERY /v1/buckets/b/keys/k HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+      '404',
+      'ROUTE_NOT_FOUND',
+    ],
+    [
+      'an expectation that nobody knows',
+      'GET /v1/buckets/b/keys/k HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\nConnection: close\r\n\r\n',
+      '404',
+      'KEY_NOT_FOUND',
+    ],
   ])('answers %s by name', async (_name, bytes, status, code) => {
     const answer = await raw(bytes);
     expect(answer).toContain(`HTTP/1.1 ${status}`);

@@ -53,6 +53,8 @@ export function createHttpServer(host: HttpHost): FastifyInstance {
   });
   // Beyond it a connection is closed at once: each that is open costs memory.
   app.server.maxConnections = host.limits.inFlight + spareConnections;
+  // Whoever expects what is not known here is served all the same (RFC 9110 section 10.1.1); by itself Node answers a 417 without a body.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   acceptAnyBody(app);
   admitBounded(app, host);
   app.addHook('onRequest', createAuthorizer(host.tokens));
@@ -119,6 +121,8 @@ function translated(error: unknown, host: HttpHost): unknown {
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new ValueTooLargeError(host.limits.valueBytes);
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new InvalidContentTypeError();
   if (code === 'FST_ERR_BAD_URL' || code === 'FST_ERR_MAX_PARAM_LENGTH') return new MalformedUrlError();
+  // Of the methods that Node's parser knows, only this one is refused before its route is looked for.
+  if (code === 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE') return new RouteNotFoundError('QUERY');
   if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') {
     return new MissingValueError('the body ended before its Content-Length', {}, error);
   }
