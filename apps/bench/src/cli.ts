@@ -80,6 +80,10 @@ function addRunOptions(command: Command): Command {
     .option('--value-bytes <n>', "bytes of a value: YCSB's record of 10 fields of 100 B (default: 1000)")
     .option('--nodes <n>', 'server processes per target, at least 3 (default: 3)')
     .option('--durability <mode>', 'of ringfort: fsync (before each answer) or interval (default: fsync)')
+    .option(
+      '--dw <n>',
+      "of ringfort: replicas that have a put on disk before it is answered (default: 2 with fsync, 0 with interval; a node's own default with interval is 1)",
+    )
     .option('--distribution <name>', "zipfian, uniform or latest instead of the workload's own")
     .option('--seed <n>', 'of the operations (default: 1)')
     .option('--dir <dir>', 'where the servers keep their files meanwhile (default: the temporary folder)');

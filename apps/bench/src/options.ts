@@ -28,6 +28,8 @@ export const runOptionsSchema = z.object({
   valueBytes: whole(MIN_VALUE_BYTES, 512 * 1024).default(1_000),
   nodes: whole(3, 16).default(3),
   durability: z.enum(['fsync', 'interval']).default('fsync'),
+  /** Replicas that must have a put on disk before it is answered. */
+  dw: whole(0, 2).optional(),
   distribution: z.enum(['zipfian', 'uniform', 'latest']).optional(),
   seed: whole(-(2 ** 31), 2 ** 31 - 1).default(1),
   dir: z.string().min(1).optional(),

@@ -60,7 +60,8 @@ async function runIn(options: RunOptions, context: RunContext, cleanup: Cleanup)
     context.progress.stage(`starting ${name}`, 1);
     context.signal.throwIfAborted();
     const { nodes, durability } = options;
-    const target = await context.starters[name]({ nodes, durability, nodeFlags, dir: join(dir, name) });
+    const dw = options.dw ?? (durability === 'fsync' ? 2 : 0);
+    const target = await context.starters[name]({ nodes, durability, dw, nodeFlags, dir: join(dir, name) });
     cleanup.add(() => target.stop());
     targets.push(target);
   }

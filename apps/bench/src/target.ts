@@ -23,6 +23,8 @@ export interface TargetOptions {
   /** Server processes; data is replicated three times. */
   readonly nodes: number;
   readonly durability: Durability;
+  /** Replicas that must have a put on disk before it is answered; of targets that can choose. */
+  readonly dw: number;
   /** A folder of its own for the target's files; the target creates it, and removes it at the end. */
   readonly dir: string;
   /** Flags for node, given to server processes that run on it. */

@@ -31,7 +31,7 @@ for (const [name, start, isInstalled] of targets) {
   describe.skipIf(!isInstalled)(name, () => {
     it('starts three servers, stores what it is given, and leaves nothing behind', async () => {
       const dir = join(folder, name);
-      const target = await start({ nodes: 3, durability: 'fsync', dir, nodeFlags: [] });
+      const target = await start({ nodes: 3, durability: 'fsync', dw: 2, dir, nodeFlags: [] });
       try {
         expect(target.pids).toHaveLength(3);
         expect(target.pids.every(runs)).toBe(true);

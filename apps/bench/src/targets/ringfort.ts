@@ -30,7 +30,7 @@ interface Member {
 }
 
 /** Ringfort: nodes in their own processes over one nats-server, N=3 R=W=2, one client. */
-export async function startRingfort({ nodes, durability, dir, nodeFlags }: TargetOptions): Promise<Target> {
+export async function startRingfort({ nodes, durability, dw, dir, nodeFlags }: TargetOptions): Promise<Target> {
   if ((await findNatsServer()) === undefined) throw new TargetMissingError('ringfort', 'nats-server is not installed');
   const binary = ringfortBinary();
   const cleanup = new Cleanup();
@@ -49,10 +49,10 @@ export async function startRingfort({ nodes, durability, dir, nodeFlags }: Targe
     await Promise.all(members.map((member, index) => awaitReady(member, processes[index]!)));
     const db = await connect({ servers: nats.url, cluster: CLUSTER });
     cleanup.add(() => db.close());
-    const session = new ContextKeeper(db.bucket(BUCKET, { codec: bytes }));
+    const session = new ContextKeeper(db.bucket(BUCKET, { codec: bytes }), dw);
     return {
       name: 'ringfort',
-      description: `Ringfort, ${nodes} nodes, N=3 R=W=2, ${durability === 'fsync' ? 'fsync' : 'fsync every 100 ms'}, one nats-server`,
+      description: `Ringfort, ${nodes} nodes, N=3 R=W=2, ${durability === 'fsync' ? 'fsync' : 'fsync every 100 ms'}, puts on ${dw} disks when answered, one nats-server`,
       pids: [nats.pid, ...processes.map((process) => process.pid)],
       freshReads: true,
       read: (key) => session.read(key),
@@ -71,10 +71,12 @@ export async function startRingfort({ nodes, durability, dir, nodeFlags }: Targe
  */
 class ContextKeeper {
   readonly #bucket: Bucket<Uint8Array>;
+  readonly #dw: number;
   readonly #seen = new Map<string, { context: Context | undefined; toRead: boolean }>();
 
-  constructor(bucket: Bucket<Uint8Array>) {
+  constructor(bucket: Bucket<Uint8Array>, dw: number) {
     this.#bucket = bucket;
+    this.#dw = dw;
   }
 
   async read(key: string): Promise<readonly Uint8Array[]> {
@@ -88,7 +90,7 @@ class ContextKeeper {
   async write(key: string, value: Uint8Array): Promise<void> {
     const seen = this.#of(key);
     if (seen.toRead) await this.read(key);
-    const { context, siblings } = await this.#bucket.put(key, value, { context: seen.context });
+    const { context, siblings } = await this.#bucket.put(key, value, { context: seen.context, dw: this.#dw });
     seen.context = context;
     if (siblings > 1) seen.toRead = true;
   }
