@@ -205,7 +205,7 @@ class TransportBus implements CountedBus {
     checkU32(barrier, 'barrier');
     const deadlineMs = nowMs + timeoutMs;
     if (this.#server.answers(to)) {
-      const pending = this.#mux.add(to, contract, codecs.reply, timeoutMs, deadlineMs, done, false);
+      const pending = this.#mux.add(to, contract, codecs.reply, timeout, deadlineMs, done, false);
       if (signal !== undefined) this.#mux.watch(pending, signal);
       this.#callLocal(pending, asked.body, this.#localInbound(barrier, timeout));
       return;
@@ -218,7 +218,7 @@ class TransportBus implements CountedBus {
     const verb = encodeVerb(contract.verb);
     const packed = asked.packed(to);
     // Nothing below throws: from here on the request ends through the mux alone.
-    const pending = this.#mux.add(to, contract, codecs.reply, timeoutMs, deadlineMs, done, true);
+    const pending = this.#mux.add(to, contract, codecs.reply, timeout, deadlineMs, done, true);
     if (signal !== undefined) this.#mux.watch(pending, signal);
     this.#batcher.add(lane, MessageKind.request, pending.id, verb, barrier, timeout, packed);
   }
