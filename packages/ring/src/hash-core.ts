@@ -23,9 +23,17 @@ function canonicalText(value: unknown): string {
   return `{${members.join(',')}}`;
 }
 
+/** Records never change, and a history asks for the hashes of all of them whenever one comes in. */
+const knownHashes = new WeakMap<MembershipRecord, string>();
+
 /** The identity of a record: 64 bits (16 hex digits) of the SHA-256 of its canonical encoding. */
 export function recordHash(record: MembershipRecord): string {
-  return hash('sha256', canonicalText(record)).slice(0, 16);
+  let known = knownHashes.get(record);
+  if (known === undefined) {
+    known = hash('sha256', canonicalText(record)).slice(0, 16);
+    knownHashes.set(record, known);
+  }
+  return known;
 }
 
 /** The version of a history: how many records, and the sum of their hashes modulo 2^64. The hashes must be distinct. */

@@ -8,6 +8,7 @@ import type { SimPlan } from './plan.ts';
 import { checkReplicas, finalValues, replicaCopies } from './replicas.ts';
 import { Requests } from './requests.ts';
 import { checkLiveness, settle, until } from './settle.ts';
+import { shareMachines } from './shared-machines.ts';
 import { N, SimClient } from './sim-client.ts';
 import { SimNetwork } from './sim-network.ts';
 import { setTrap } from './trap.ts';
@@ -38,12 +39,19 @@ const TAIL_MS = 5_000;
 
 /** Runs one plan from its founding to the last check. The same plan gives the same events, byte for byte. */
 export async function simulate(plan: SimPlan, options: { keepLines?: boolean } = {}): Promise<SimResult> {
+  const keepLines = options.keepLines ?? false;
   const trap = setTrap(seededRandom(plan.seed ^ 0x5eed));
+  const unshare = shareMachines();
+  const { stackTraceLimit } = Error;
+  // Requests fail by the hundred, and who reads a stack repeats the run with its lines.
+  if (!keepLines) Error.stackTraceLimit = 0;
   try {
-    const run = new Simulation(plan, options.keepLines ?? false);
+    const run = new Simulation(plan, keepLines);
     await run.play();
     return run.result(trap.sprung);
   } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+    unshare();
     trap.remove();
   }
 }
