@@ -105,9 +105,9 @@ export class ScenarioContext {
     return this.#excused;
   }
 
-  /** A limit on time, which a busy machine breaks: judged only where latencies are. */
-  expectBelow(what: string, actualMs: number, limitMs: number): void {
-    if (!(actualMs < limitMs)) this.#slow.push(`${what}: ${Math.round(actualMs)} ms, not below ${limitMs} ms`);
+  /** A limit on time, or on what comes of too little time, which a busy machine breaks: judged only where latencies are. */
+  expectBelow(what: string, actual: number, limit: number, unit: 'ms' | '' = 'ms'): void {
+    if (!(actual < limit)) this.#slow.push(`${what}: ${Math.round(actual)} ${unit}, not below ${limit} ${unit}`);
   }
 
   get slow(): readonly string[] {
