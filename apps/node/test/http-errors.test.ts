@@ -177,6 +177,7 @@ describe('what is no request at all', () => {
       '404',
       'ROUTE_NOT_FOUND',
     ],
+    ['a request without a host', 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n', '400', 'INVALID_REQUEST'],
     [
       'an expectation that nobody knows',
       'GET /v1/buckets/b/keys/k HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\nConnection: close\r\n\r\n',
@@ -188,5 +189,11 @@ describe('what is no request at all', () => {
     expect(answer).toContain(`HTTP/1.1 ${status}`);
     expect(answer).toContain(code);
     expect(answer.toLowerCase()).toContain('application/problem+json');
+  });
+
+  it('does not take a client that breaks off for a failure of the node', async () => {
+    await raw('PUT /v1/buckets/b/keys/k HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nv');
+    expect(node.coordinator.calls).toEqual([]);
+    expect(node.logged).toEqual([]);
   });
 });

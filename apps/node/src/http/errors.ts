@@ -76,6 +76,14 @@ export class KeyNotFoundError extends NodeError {
   }
 }
 
+/** HTTP/1.1 asks for it (RFC 9112 section 3.2). */
+export class MissingHostError extends NodeError {
+  readonly code = 'INVALID_REQUEST';
+  constructor() {
+    super('the request has no Host header: send one, as HTTP/1.1 asks for');
+  }
+}
+
 export class MalformedUrlError extends NodeError {
   readonly code = 'MALFORMED_URL';
   constructor() {

@@ -14,6 +14,7 @@ import {
   InvalidContentTypeError,
   MalformedUrlError,
   MethodNotAllowedError,
+  MissingHostError,
   MissingValueError,
   RouteNotFoundError,
   ValueTooLargeError,
@@ -45,6 +46,8 @@ export function createHttpServer(host: HttpHost): FastifyInstance {
     bodyLimit: host.limits.valueBytes,
     requestTimeout: requestTimeoutMs,
     return503OnClosing: false,
+    // Refused below, by name.
+    http: { requireHostHeader: false },
     routerOptions: { maxParamLength },
     exposeHeadRoutes: true,
     frameworkErrors: (error, _request, reply) =>
@@ -55,6 +58,9 @@ export function createHttpServer(host: HttpHost): FastifyInstance {
   app.server.maxConnections = host.limits.inFlight + spareConnections;
   // Whoever expects what is not known here is served all the same (RFC 9110 section 10.1.1); by itself Node answers a 417 without a body.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+  app.addHook('onRequest', ({ raw, headers }, _reply, done) =>
+    done(raw.httpVersion === '1.1' && headers.host === undefined ? new MissingHostError() : undefined),
+  );
   acceptAnyBody(app);
   admitBounded(app, host);
   app.addHook('onRequest', createAuthorizer(host.tokens));
@@ -121,6 +127,8 @@ function translated(error: unknown, host: HttpHost): unknown {
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new ValueTooLargeError(host.limits.valueBytes);
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new InvalidContentTypeError();
   if (code === 'FST_ERR_BAD_URL' || code === 'FST_ERR_MAX_PARAM_LENGTH') return new MalformedUrlError();
+  // The client broke off. Nobody hears the answer; but it is no failure of the node, which its log would be full of.
+  if (code === 'ECONNRESET') return new MissingValueError('the connection broke before the body was whole', {}, error);
   // Of the methods that Node's parser knows, only this one is refused before its route is looked for.
   if (code === 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE') return new RouteNotFoundError('QUERY');
   if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') {
