@@ -27,12 +27,15 @@ const supportMayImport: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * The simulator assembles whole nodes out of every package. Most packages use the testkit in their tests, so its manifest cannot list them without a
- * cycle: these folders, which nothing imports and no build contains, may import any package unlisted, and (`inside`) by relative paths the parts
- * of one that it does not export.
+ * The simulator and the fuzzer assemble whole nodes out of every package and app. Most packages use the testkit in their tests, so its manifest
+ * cannot list them without a cycle: these folders, which nothing imports and no build contains, may import any package unlisted, and (`inside`) by
+ * relative paths the parts of one that it does not export.
  */
-const simulator = { dirs: ['packages/testkit/sim/', 'packages/testkit/test/sim/'], inside: 'packages/testkit/sim/' };
-const packageSources = /^packages\/[^/]+\/src\//;
+const wholeNodes = {
+  dirs: ['sim/', 'test/sim/', 'fuzz/', 'test/fuzz/'].map((dir) => `packages/testkit/${dir}`),
+  inside: ['packages/testkit/sim/', 'packages/testkit/fuzz/'],
+};
+const anySources = /^(packages|apps)\/[^/]+\/src\//;
 
 /** Files outside a project that every project may import. */
 const sharedFiles = ['tools/vitest.shared.ts'];
@@ -79,7 +82,7 @@ function relativeViolation(project: Project, file: string, specifier: string): s
     return escapes ? `imports ${target}: src is published without it, move it into src` : undefined;
   }
   if (sharedFiles.includes(target) && !isSource(project, file)) return undefined;
-  if (file.startsWith(simulator.inside) && packageSources.test(target)) return undefined;
+  if (wholeNodes.inside.some((dir) => file.startsWith(dir)) && anySources.test(target)) return undefined;
   return `imports ${target}: a relative import must not leave ${project.dir}, import the package by its name`;
 }
 
@@ -98,7 +101,7 @@ function packageViolation(
     const reason = refusal(project, target, subpath, part);
     if (reason) return `imports ${entryFile(target, subpath)} (${specifier}): ${reason}`;
     if (target === project) return undefined;
-    if (target.floor !== 'tools' && simulator.dirs.some((dir) => file.startsWith(dir))) return undefined;
+    if (target.floor !== 'tools' && wholeNodes.dirs.some((dir) => file.startsWith(dir))) return undefined;
   }
   const { dependencies, peerDependencies, optionalDependencies, devDependencies } = project.manifest;
   const tables = [dependencies, peerDependencies, optionalDependencies, part === 'src' ? {} : devDependencies];

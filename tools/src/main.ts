@@ -4,7 +4,7 @@ import { checkFloors } from './commands/floors.ts';
 import { checkLayout } from './commands/layout.ts';
 import { packCheck } from './commands/pack-check.ts';
 import { setUp } from './commands/setup.ts';
-import { sim } from './commands/sim.ts';
+import { fuzz, sim } from './commands/sim.ts';
 import { bench, demo, start } from './commands/start.ts';
 import { statecharts } from './commands/statecharts.ts';
 import { runSteps, testSteps } from './commands/test.ts';
@@ -80,6 +80,7 @@ passThrough('start', 'build and start a local cluster (arguments go to `ringfort
 passThrough('demo', 'build and run the shopping cart demo', demo);
 passThrough('bench', 'build and run the benchmark (arguments go to it)', bench);
 passThrough('faults', 'break real clusters on purpose, and check what is left (arguments go to it)', faults);
+passThrough('fuzz', 'malformed frames, contexts, requests at every edge, from a seed (arguments go to it)', fuzz);
 passThrough('sim', 'simulate whole clusters with faults, from a seed (arguments go to it)', sim);
 program
   .command('test')

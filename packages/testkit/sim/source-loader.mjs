@@ -5,7 +5,9 @@ import { join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = join(fileURLToPath(import.meta.url), '../../../..');
-const output = join(root, 'node_modules/.cache/ringfort-sim');
+const here = new URL(import.meta.url);
+const cache = here.searchParams.get('cache') ?? 'ringfort-sim';
+const output = join(root, 'node_modules/.cache', cache);
 const scope = '@ringfort/';
 
 /** The source file that an import of a workspace package means, as its package.json names it. */
@@ -43,4 +45,5 @@ export async function load(url, context, next) {
 }
 
 // Loaded twice: by --import, where it registers itself, and then as the hooks.
-if (!import.meta.url.includes('?hooks')) register(`${import.meta.url}?hooks`);
+if (!here.searchParams.has('hooks'))
+  register(`${pathToFileURL(fileURLToPath(import.meta.url))}?cache=${cache}&hooks=1`);
