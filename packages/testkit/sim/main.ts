@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { runBatch } from './jobs.ts';
 import { findMutants } from './mutation.ts';
-import { drawPlan, type SimPlan, scenarios } from './plan.ts';
+import { type SimPlan, scenarios } from './plan.ts';
 import { addTo, failureReport, newTotals, summary } from './report.ts';
 import { type Simplification, shrink, simplified } from './simplify.ts';
 import { type SimResult, simulate } from './simulate.ts';
@@ -13,6 +15,7 @@ const MAX_SEED = 2 ** 31;
 const usage = `npm run sim -- [--seed S] [--runs N] [--scenario NAME] [--seconds T] [--log FILE]
   --seed      of the first run; the next ones follow it. Default: drawn
   --runs      how many. Default 100
+  --jobs      processes that share them. Default: one per core
   --seconds   end after so long at the latest
   --scenario  ${Object.entries(scenarios)
     .map(([name, { about }]) => `${name}: ${about}`)
@@ -32,6 +35,7 @@ function readOptions() {
     options: {
       seed: { type: 'string' },
       runs: { type: 'string', default: '100' },
+      jobs: { type: 'string', default: String(availableParallelism()) },
       seconds: { type: 'string', default: '86400' },
       scenario: { type: 'string', default: 'default' },
       without: { type: 'string', default: '' },
@@ -62,7 +66,8 @@ function readOptions() {
   const { scenario, log, help, first, mutants } = values;
   const seed = values.seed === undefined ? Math.floor(Math.random() * MAX_SEED) : number(values.seed);
   const [runs, seconds, tries] = [number(values.runs), number(values.seconds), number(values.shrink)];
-  return { seed, runs, seconds, tries, scenario, log, help, first, mutants, less };
+  const jobs = Math.max(1, number(values.jobs));
+  return { seed, runs, jobs, seconds, tries, scenario, log, help, first, mutants, less };
 }
 
 /** Tells of a failed run, after it was made as simple as it can be while the same invariant breaks. */
@@ -104,22 +109,20 @@ async function main(): Promise<number> {
     return 0;
   }
   if (options.mutants !== undefined) return tellMutants(options.mutants, options);
-  const { seed, runs, seconds, tries, scenario, log, less, first } = options;
+  const { seed, runs, jobs, seconds, tries, scenario, log, less, first } = options;
   const totals = newTotals();
   const startMs = performance.now();
   let toldMs = startMs;
   tell(`${runs} runs of ${scenario} from seed ${seed}`);
-  for (let index = 0; index < runs && performance.now() - startMs < seconds * 1000; index += 1) {
-    const drawn = drawPlan(seed + index, scenario);
-    const result = await simulate(simplified(drawn, less), { keepLines: log !== undefined });
+  for await (const { drawn, result } of runBatch({ seed, runs, jobs, scenario, less, keepLines: log !== undefined })) {
     addTo(totals, result);
-    if (log !== undefined) writeFileSync(log, `${result.lines.join('\n')}\n`, { flag: index === 0 ? 'w' : 'a' });
+    if (log !== undefined) writeFileSync(log, `${result.lines.join('\n')}\n`, { flag: totals.runs === 1 ? 'w' : 'a' });
     if (result.broken.length > 0) await tellFailure(drawn, result, less, tries);
     if (performance.now() - toldMs > PROGRESS_EVERY_MS) {
       toldMs = performance.now();
       tell(`  ${summary(totals, toldMs - startMs)}`);
     }
-    if (first && totals.failed > 0) break;
+    if (performance.now() - startMs > seconds * 1000 || (first && totals.failed > 0)) break;
     if (runs === 1) tell(`event log: ${result.events} lines, sha256 ${result.digest}`);
   }
   tell(summary(totals, performance.now() - startMs));
