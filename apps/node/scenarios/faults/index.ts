@@ -1,13 +1,27 @@
 import type { Scenario } from '../harness/scenario.ts';
+import { clusterKilledFsync, clusterKilledInterval } from './cluster-killed.ts';
 import { natsServerKilled, natsServerKilledOwn } from './nats-server-killed.ts';
+import { nodeKilled } from './node-killed.ts';
+import { nodePaused } from './node-paused.ts';
 import { partitionHalves, partitionSilent } from './partition-halves.ts';
+import { allPrimariesDown, twoReplicasDown } from './replicas-down.ts';
+import { flappingRoute, partitionOneWay, slowLink } from './routes-in-trouble.ts';
 import { siblingExplosion } from './sibling-explosion.ts';
 
 /** All scenarios of `npm run faults`, in the order of its table. */
 export const scenarios: readonly Scenario[] = [
+  nodeKilled,
+  nodePaused,
+  twoReplicasDown,
+  allPrimariesDown,
+  clusterKilledFsync,
+  clusterKilledInterval,
   natsServerKilled,
   natsServerKilledOwn,
   partitionHalves,
   partitionSilent,
+  partitionOneWay,
+  flappingRoute,
+  slowLink,
   siblingExplosion,
 ];

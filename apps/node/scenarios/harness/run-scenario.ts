@@ -66,10 +66,12 @@ export async function runScenario(scenario: Scenario, { signal, tell }: Surround
 async function carryOut(scenario: Scenario, context: ScenarioContext): Promise<void> {
   try {
     await scenario.run(context);
-  } finally {
-    // Also after a failure: what was lost, if anything, is told beside it.
-    if (!context.signal.aborted) await context.settle();
+  } catch (error) {
+    // What was lost, if anything, is told beside the failure, where the cluster can still be asked.
+    if (!context.signal.aborted) await context.settle().catch((also: unknown) => context.tell(String(also)));
+    throw error;
   }
+  await context.settle();
 }
 
 function clusterOptions({ cluster }: Scenario, routes: Routes | undefined) {

@@ -85,6 +85,14 @@ export class ScenarioContext {
     return load;
   }
 
+  /** Requests that count nowhere, so that those that count do not meet code that was never run. */
+  async warmUp(options: Omit<LoadOptions, 'history' | 'random'> & { readonly durationMs: number }): Promise<void> {
+    this.tell('warming up');
+    const load = startLoad({ ...options, random: this.random.fork() });
+    await load.sent;
+    await load.finish();
+  }
+
   get loads(): readonly Load[] {
     return this.#loads;
   }
