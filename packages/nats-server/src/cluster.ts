@@ -130,7 +130,7 @@ type Knows = Pick<NatsClusterOptions, 'jetstream' | 'noAdvertise'>;
 async function routesUp(servers: readonly NatsServer[], knows: Knows): Promise<void> {
   const late = AbortSignal.timeout(READY_TIMEOUT_MS);
   for (;;) {
-    const running = await runningOf(servers);
+    const running = servers.filter((server) => server.running);
     const states = await Promise.all(running.map((server) => sees(server, running.length, knows)));
     if (states.every(Boolean)) return;
     if (late.aborted) {
@@ -139,13 +139,6 @@ async function routesUp(servers: readonly NatsServer[], knows: Knows): Promise<v
     }
     await sleep(POLL_MS);
   }
-}
-
-async function runningOf(servers: readonly NatsServer[]): Promise<NatsServer[]> {
-  const states = await Promise.all(
-    servers.map((server) => Promise.race([server.exited.then(() => false), Promise.resolve(true)])),
-  );
-  return servers.filter((_, index) => states[index]);
 }
 
 /** Whether a server has a route to each other one of `count`, tells its clients of all, and is healthy, JetStream included. */

@@ -59,6 +59,7 @@ export interface NatsServer {
   readonly monitoringUrl: string | undefined;
   /** Resolves when the process has ended, for whatever reason. */
   readonly exited: Promise<Exit>;
+  readonly running: boolean;
   /** Sends a signal (SIGKILL, SIGSTOP, SIGCONT, ...) to this server. False when it has already ended. */
   kill(signal: NodeJS.Signals): boolean;
   /** Ends it (SIGTERM, SIGKILL after 5 s) and removes its temporary files. Idempotent. */
@@ -123,6 +124,9 @@ function serverOf(owned: OwnedProcess, ports: Ports, host: string, runDir: strin
     clusterPort: ports.cluster,
     monitoringUrl: ports.monitoringUrl,
     exited: owned.exited,
+    get running() {
+      return owned.exit === undefined;
+    },
     kill: (signal) => owned.kill(signal),
     stop: () => {
       stopping ??= owned.stop().then(() => rm(runDir, { recursive: true, force: true }));

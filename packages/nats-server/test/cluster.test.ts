@@ -34,6 +34,35 @@ describe.skipIf((await findNatsServer()) === undefined)('startNatsCluster', () =
     expect(cluster.servers[0]?.pid).not.toBe(killed?.pid);
   });
 
+  it('starts again after all servers were killed, one by one', async () => {
+    const cluster = await start(3);
+    for (const server of cluster.servers) server.kill('SIGKILL');
+    await Promise.all(cluster.servers.map(({ exited }) => exited));
+    expect(cluster.servers.map(({ running }) => running)).toEqual([false, false, false]);
+    for (const index of [0, 1, 2]) await cluster.restart(index);
+    expect(cluster.servers.map(({ running }) => running)).toEqual([true, true, true]);
+  });
+
+  it('leads routes through what stands between the servers, and has no other way', async () => {
+    const seen: string[] = [];
+    const direct = async (from: number, to: number, port: number) => {
+      seen.push(`${from}-${to}`);
+      return `127.0.0.1:${port}`;
+    };
+    const cluster = await start(3, {
+      noAdvertise: true,
+      routesThrough: { addressOf: direct, nowhere: '127.0.0.1:9' },
+    });
+    expect(seen).toEqual(['0-1', '0-2', '1-2']);
+    for (const server of cluster.servers) {
+      const info = await greeting(server.host, server.port);
+      expect(new Set(info?.connectUrls).size).toBeLessThan(2);
+    }
+    const answer = await fetch(`${cluster.servers[2]?.monitoringUrl}/routez`);
+    const { routes } = (await answer.json()) as { routes: { did_solicit: boolean }[] };
+    expect(routes.map(({ did_solicit }) => did_solicit)).toEqual([false, false]);
+  });
+
   it('has a JetStream leader when ready', async () => {
     const cluster = await start(3, { jetstream: true, clusterName: 'js' });
     const response = await fetch(`${cluster.servers[1]?.monitoringUrl}/jsz`);
