@@ -1,5 +1,6 @@
 import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
+import timers from 'node:timers';
 import timersPromises from 'node:timers/promises';
 import type { Random } from '@ringfort/bus';
 
@@ -15,8 +16,13 @@ type Place = Record<string, (...args: never[]) => unknown>;
 
 /** A frame in the sources (or the build) of any package but this one. */
 const production = /packages\/(?!testkit\/)[\w-]+\/(?:src|dist)\/[\w./-]+:\d+/;
+const timerNames = ['setTimeout', 'setInterval', 'setImmediate'];
+const randomNames = ['randomBytes', 'randomInt', 'randomUUID', 'randomFill', 'randomFillSync'];
+
 /** The frame above the trap's own, which is the second line of the stack after the message. */
 const CALLER_LINE = 2;
+/** Of Node's own, between that and the caller: `crypto.getRandomValues` is one that cannot be replaced. */
+const NODE_FRAMES = 4;
 
 /**
  * Watches what would make a run depend on the real world: while it is set, production code that by itself calls the real clock, real randomness or
@@ -44,12 +50,16 @@ export function setTrap(random: Random): Trap {
     }
   };
   watch(Math, 'Math.', ['random'], () => random.below(2 ** 32) / 2 ** 32);
-  watch(performance, 'performance.', ['now']);
-  watch(process, 'process.', ['hrtime']);
-  watch(crypto, 'crypto.', ['randomBytes', 'randomInt', 'randomUUID', 'randomFillSync']);
+  watch(performance, 'performance.', ['now', 'mark', 'measure']);
+  watch(process, 'process.', ['hrtime', 'uptime']);
+  watch(process.hrtime, 'process.hrtime.', ['bigint']);
+  watch(crypto, 'crypto.', randomNames);
   watch(globalThis.crypto, 'crypto.', ['getRandomValues', 'randomUUID']);
-  watch(globalThis, '', ['setTimeout', 'setInterval', 'setImmediate']);
-  watch(timersPromises, 'timers/promises ', ['setTimeout', 'setInterval', 'setImmediate']);
+  watch(globalThis, '', timerNames);
+  watch(timers, 'timers ', timerNames);
+  watch(timersPromises, 'timers/promises ', timerNames);
+  watch(timersPromises.scheduler, 'timers/promises scheduler.', ['wait', 'yield']);
+  watch(AbortSignal, 'AbortSignal.', ['timeout']);
   undo.push(replace(globalThis, 'Date', watchedDate(check)));
   syncBuiltinESMExports();
   return {
@@ -63,13 +73,17 @@ export function setTrap(random: Random): Trap {
   };
 }
 
-/** `new Date()` and `Date.now()` are watched; dates made of numbers and texts are not. */
+/** `new Date()`, `Date()` and `Date.now()` are watched; dates made of numbers and texts are not. */
 function watchedDate(check: (name: string) => void): DateConstructor {
   const RealDate = Date;
   return new Proxy(RealDate, {
     construct(target, args: [], newTarget) {
       if (args.length === 0) check('new Date');
       return Reflect.construct(target, args, newTarget) as object;
+    },
+    apply(target) {
+      check('Date()');
+      return target();
     },
     get(target, name, receiver) {
       if (name !== 'now') return Reflect.get(target, name, receiver) as unknown;
@@ -95,11 +109,12 @@ function replace(place: object, name: string, value: unknown): () => void {
   };
 }
 
-/** The line of the stack that tells who called the function that calls the check. */
+/** The line of the stack that tells who called the function that calls the check; what Node itself does on behalf of its caller does not count. */
 function callerOf(): string {
   const before = Error.stackTraceLimit;
-  Error.stackTraceLimit = CALLER_LINE + 2;
+  Error.stackTraceLimit = CALLER_LINE + 1 + NODE_FRAMES;
   const { stack = '' } = new Error('who calls');
   Error.stackTraceLimit = before;
-  return stack.split('\n')[CALLER_LINE + 2] ?? '';
+  const callers = stack.split('\n').slice(CALLER_LINE + 2);
+  return callers.find((line) => !line.includes('node:')) ?? '';
 }
