@@ -87,10 +87,10 @@ export const keyUrl = (node: Pick<TestNode, 'url'>, key: string): string =>
 
 /**
  * HTTP through a load balancer's eyes: nodes in turn; one that refuses connections or says that it is not ready got nothing of the request,
- * so the next one is asked, and it is left alone for a moment. Nothing else is ever repeated.
+ * so the next one is asked, and it is left alone for a moment. Nothing else is ever repeated. `maxSockets` are per node.
  */
-export function httpDoor(nodes: readonly TestNode[]): Door {
-  const agent = new Agent({ keepAlive: true, maxSockets: 128 });
+export function httpDoor(nodes: readonly TestNode[], maxSockets = 128): Door {
+  const agent = new Agent({ keepAlive: true, maxSockets });
   const restUntil = new Map<string, number>();
   let turn = 0;
 

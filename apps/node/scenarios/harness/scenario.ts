@@ -64,8 +64,8 @@ export class ScenarioContext {
   }
 
   /** HTTP to these nodes in turn; to all by default. */
-  httpDoor(nodes: readonly TestNode[] = this.cluster.nodes): Door {
-    return this.#opened(httpDoor(nodes));
+  httpDoor(nodes: readonly TestNode[] = this.cluster.nodes, maxSockets?: number): Door {
+    return this.#opened(httpDoor(nodes, maxSockets));
   }
 
   /** The TypeScript client, with these NATS servers; with all by default. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HistoryReport } from '@ringfort/testkit';
-import { checkHistory, hintsDrained, unequalKeys } from './cluster-state.ts';
+import { checkHistory, hintsDrained, replicasOf, unequalKeys } from './cluster-state.ts';
 import { type Figures, figuresOf, type Sample } from './load.ts';
 import type { ScenarioContext } from './scenario.ts';
 
@@ -38,6 +38,8 @@ export async function settle(context: ScenarioContext): Promise<Settled> {
   const door = context.httpDoor();
   for (const key of unequalAll) await door.get(key);
   const diverged = unequalAll.length === 0 ? [] : await unequalFor(context, unequalAll);
+  for (const key of diverged.slice(0, 3))
+    context.note({ [key]: JSON.stringify(await replicasOf(cluster.nodes[0]!, key)) });
   const report = await checkHistory(history, door);
   return {
     samples,
