@@ -35,7 +35,7 @@ const wholeNodes = {
   dirs: ['sim/', 'test/sim/', 'fuzz/', 'test/fuzz/'].map((dir) => `packages/testkit/${dir}`),
   inside: ['packages/testkit/sim/', 'packages/testkit/fuzz/'],
 };
-const anySources = /^(packages|apps)\/[^/]+\/src\//;
+const anySources = /^(packages|apps)\/[^/]+\/(src|scenarios\/harness)\//;
 
 /** Files outside a project that every project may import. */
 const sharedFiles = ['tools/vitest.shared.ts'];

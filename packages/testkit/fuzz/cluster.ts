@@ -16,6 +16,7 @@ import { guardedBucket, guardedKeys } from './samples.ts';
 const ids = ['n1', 'n2', 'n3'];
 const READY_MS = 20_000;
 const QUIET_MS = 10_000;
+const POLL_MS = 2;
 const MAX_LOGGED = 20;
 
 /** What the nodes log of failures that no error of theirs names. */
@@ -120,9 +121,17 @@ export class FuzzCluster {
     if (this.#historyNow() !== this.#history) found.push(`the membership is another one: ${this.#historyNow()}`);
     for (const node of this.nodes) {
       if (node.membership.state !== 'member') found.push(`${node.id} is ${node.membership.state}`);
-      for (const peer of ids) if (!node.membership.isUp(peer)) found.push(`${node.id} takes ${peer} for down`);
+      for (const peer of ids) if (!(await this.#sees(node, peer))) found.push(`${node.id} takes ${peer} for down`);
     }
     return found.map((what) => ({ index: undefined, what }));
+  }
+
+  /** A peer may be slow to answer while this process is busy with the inputs; then it is soon taken for up again. */
+  async #sees({ membership }: RunningNode, peer: string): Promise<boolean> {
+    const lateMs = performance.now() + QUIET_MS;
+    while (!membership.isUp(peer) && performance.now() < lateMs)
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    return membership.isUp(peer);
   }
 
   /** Digests of a key at each node; `nothing` where there is none. */
@@ -149,7 +158,7 @@ export class FuzzCluster {
     while (busy().length > 0) {
       if (performance.now() > lateMs)
         return [{ index: undefined, what: `still under way: ${busy().map(({ id }) => id)}` }];
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     return [];
   }

@@ -1,13 +1,16 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { BusEdge } from './bus-edge.ts';
 import type { Edge } from './edge.ts';
 import { openEdges } from './edges.ts';
+import { runReal } from './real.ts';
 import { type EdgeReport, runEdge } from './runner.ts';
 
 const usage = `npm run fuzz -- [--seed S] [--inputs N] [--edge NAME] [--index I]
   --seed     Default: drawn. The same seed makes the same inputs
   --inputs   how many, shared among the edges. Default 100000
   --edge     one edge alone: context, object, record, history, frame, body, nats lines, journal, config, bus, http
+  --real     at three real nodes behind a real nats-server, with a workload (needs a build); --inputs, --seed as above
   --index    one input of that edge again, as a failure tells it
 `;
 /** By how much the memory that is held may differ between the two halves of a run, in MB: a leak of 100 bytes an input is 10 MB in 100,000. */
@@ -23,6 +26,7 @@ function readOptions() {
       inputs: { type: 'string', default: '100000' },
       edge: { type: 'string' },
       index: { type: 'string' },
+      real: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -32,7 +36,7 @@ function readOptions() {
   };
   const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : whole(values.seed);
   const index = values.index === undefined ? undefined : whole(values.index);
-  return { seed, index, inputs: whole(values.inputs), only: values.edge, help: values.help };
+  return { seed, index, inputs: whole(values.inputs), only: values.edge, help: values.help, real: values.real };
 }
 
 function row(cells: readonly string[]): string {
@@ -47,11 +51,12 @@ function tellReport({ edge, inputs, seconds, firstHalfMb, secondHalfMb, outcomes
 }
 
 async function main(): Promise<number> {
-  const { seed, index, inputs, only, help } = readOptions();
+  const { seed, index, inputs, only, help, real } = readOptions();
   if (help) {
     tell(usage);
     return 0;
   }
+  if (real) return tellReal(seed, inputs);
   const { all, bus, close } = await openEdges();
   try {
     const edges = all.filter(({ name }) => only === undefined || name === only);
@@ -60,6 +65,20 @@ async function main(): Promise<number> {
   } finally {
     await close();
   }
+}
+
+/** The processes are those of the build, in the folder from which this was started. */
+async function tellReal(seed: number, count: number): Promise<number> {
+  const report = await runReal({ seed, count, binary: resolve('apps/node/dist/main.js') });
+  tell(
+    `seed ${seed}: ${report.frames} frames, ${report.connections} connections, ${report.requests} requests of the workload`,
+  );
+  tell(`answers of the bus: ${[...report.answers].map(([code, times]) => `${code} ${times}`).join(', ')}`);
+  tell(
+    `resident: ${report.residentMb.map(([first, second]) => `${first.toFixed(0)} -> ${second.toFixed(0)} MB`).join(', ')}`,
+  );
+  for (const problem of new Set(report.problems)) tell(`FAILED ${problem}`);
+  return report.problems.length > 0 ? 1 : 0;
 }
 
 async function runAll(

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { type SeededRandom, seededRandom } from '../src/index.ts';
 import type { Edge, Input, Problem } from './edge.ts';
 
-const MAX_SLICES = 40;
+const MAX_SLICES = 16;
 const MIN_SLICES = 8;
 const SLICE_INPUTS = 500;
 /** Of the slices, the part that is not judged: code is compiled, caches fill. */
@@ -61,16 +61,15 @@ export async function runEdge(edge: Edge, options: FuzzOptions): Promise<EdgeRep
     for (const problem of (await edge.settle?.()) ?? []) note(problem);
     if (weighed) weights.push(await heldMb());
   }
-  const judged = weights.slice(Math.ceil(weights.length * WARM_UP));
-  const half = judged.length >> 1;
+  const [firstHalfMb, secondHalfMb] = halves(weights);
   return {
     edge: edge.name,
     inputs: count,
     seconds: (performance.now() - beginMs) / 1000,
     outcomes,
     problems,
-    firstHalfMb: median(judged.slice(0, half)),
-    secondHalfMb: median(judged.slice(half)),
+    firstHalfMb,
+    secondHalfMb,
   };
 }
 
@@ -115,11 +114,17 @@ async function heldMb(): Promise<number> {
     setFlagsFromString('--expose_gc');
     collect = runInNewContext('gc') as () => void;
   }
-  collect();
   await new Promise((resolve) => setImmediate(resolve));
   collect();
   const { heapUsed, external } = process.memoryUsage();
   return (heapUsed + external) / 1e6;
+}
+
+/** The medians of the first and the second half of what was weighed, the warm-up left out. */
+export function halves(weights: readonly number[]): readonly [number, number] {
+  const judged = weights.slice(Math.ceil(weights.length * WARM_UP));
+  const half = judged.length >> 1;
+  return [median(judged.slice(0, half)), median(judged.slice(half))];
 }
 
 function median(values: readonly number[]): number {

@@ -34,15 +34,15 @@ export function drawRecord(random: SeededRandom): MembershipRecord {
   const node = random.pick(nodes);
   const place = { node, store: '0123456789abcdef', weight: 1 + random.below(9) / 8, zone: 'default' };
   const settings = { n: 3, r: 2, w: 2, conflict: random.pick(['siblings', 'lww'] as const) };
-  return random.pick<MembershipRecord>([
-    { ...common, ...place, kind: 'node.founded', founders: nodes, partitions: 64 },
-    { ...common, ...place, kind: 'node.added' },
-    { ...common, kind: 'node.removed', node },
-    { ...common, kind: 'node.replaced', node, by: 'n9', store: place.store },
-    { ...common, kind: 'node.reweighted', node, weight: place.weight },
-    { ...common, kind: 'node.rezoned', node, zone: 'b' },
-    { ...common, kind: 'bucket.configured', bucket: 'b', settings },
-  ]);
+  return random.pick<() => MembershipRecord>([
+    () => ({ ...common, ...place, kind: 'node.founded', founders: nodes, partitions: 64 }),
+    () => ({ ...common, ...place, kind: 'node.added' }),
+    () => ({ ...common, kind: 'node.removed', node }),
+    () => ({ ...common, kind: 'node.replaced', node, by: 'n9', store: place.store }),
+    () => ({ ...common, kind: 'node.reweighted', node, weight: place.weight }),
+    () => ({ ...common, kind: 'node.rezoned', node, zone: 'b' }),
+    () => ({ ...common, kind: 'bucket.configured', bucket: 'b', settings }),
+  ])();
 }
 
 /** `maybe(random, { a, b })`: some of them. */
@@ -66,37 +66,42 @@ function drawPlace(random: SeededRandom): { bucket: string; key: string } {
 function drawKvAsk(random: SeededRandom): readonly [Contract, unknown] {
   const quorum = () => random.pick(quorums);
   const place = { ...drawPlace(random), ...maybe(random, { sloppy: true, ring: version, hops: 1 }) };
-  const write = maybe(random, { context: drawContextBytes(random), w: quorum(), dw: 0, session: 's1', seq: 1 });
-  const value = random.bytes(random.below(200));
-  const cursor = Buffer.from(JSON.stringify([random.below(64), 'k1'])).toString('base64url');
-  return random.pick<readonly [Contract, unknown]>([
-    [kv.get as Contract, { ...place, ...maybe(random, { r: quorum() }) }],
-    [kv.put as Contract, { ...place, value, ...write, ...maybe(random, { contentType: 'text/plain' }) }],
-    [kv.remove as Contract, { ...place, ...write }],
-    [kv.keys as Contract, { bucket: openBucket, limit: 1 + random.below(20), ...maybe(random, { cursor }) }],
-    [kv.replicas as Contract, drawPlace(random)],
-  ]);
+  const write = () => maybe(random, { context: drawContextBytes(random), w: quorum(), dw: 0, session: 's1', seq: 1 });
+  const value = () => random.bytes(random.below(200));
+  const cursor = 'WzMsImsxIl0';
+  return random.pick<() => readonly [Contract, unknown]>([
+    () => [kv.get as Contract, { ...place, ...maybe(random, { r: quorum() }) }],
+    () => [
+      kv.put as Contract,
+      { ...place, value: value(), ...write(), ...maybe(random, { contentType: 'text/plain' }) },
+    ],
+    () => [kv.remove as Contract, { ...place, ...write() }],
+    () => [kv.keys as Contract, { bucket: openBucket, limit: 1 + random.below(20), ...maybe(random, { cursor }) }],
+    () => [kv.replicas as Contract, drawPlace(random)],
+  ])();
 }
 
 function drawStorageAsk(random: SeededRandom): readonly [Contract, unknown] {
   const id = { partition: random.below(64), ...drawPlace(random) };
   const have = '0123456789abcdef';
-  const object = drawObjectBytes(random);
-  return random.pick<readonly [Contract, unknown]>([
-    [storage.replicaRead as Contract, { ...id, ...maybe(random, { have, standIn: true }) }],
-    [storage.replicaWrite as Contract, { ...id, object, ...maybe(random, { sync: true, owedTo: ['n2'] }) }],
-    [storage.replicaVerify as Contract, { items: [id, { ...id, digest: have }] }],
-    [storage.replicaKeys as Contract, { partition: id.partition, bucket: openBucket, after: 'k', limit: 9 }],
-  ]);
+  return random.pick<() => readonly [Contract, unknown]>([
+    () => [storage.replicaRead as Contract, { ...id, ...maybe(random, { have, standIn: true }) }],
+    () => [
+      storage.replicaWrite as Contract,
+      { ...id, object: drawObjectBytes(random), ...maybe(random, { sync: true, owedTo: ['n2'] }) },
+    ],
+    () => [storage.replicaVerify as Contract, { items: [id, { ...id, digest: have }] }],
+    () => [storage.replicaKeys as Contract, { partition: id.partition, bucket: openBucket, after: 'k', limit: 9 }],
+  ])();
 }
 
 function drawMembershipAsk(random: SeededRandom): readonly [Contract, unknown] {
   const beats = { n1: { incarnation: random.below(2 ** 31), beat: random.below(2 ** 31) } };
-  return random.pick<readonly [Contract, unknown]>([
-    [membership.gossip as Contract, { version, holds: ['0123456789abcdef'], beats, info }],
-    [membership.pushRecords as Contract, { records: [drawRecord(random), drawRecord(random)] }],
-    [membership.view as Contract, maybe(random, { have: version })],
-  ]);
+  return random.pick<() => readonly [Contract, unknown]>([
+    () => [membership.gossip as Contract, { version, holds: ['0123456789abcdef'], beats, info }],
+    () => [membership.pushRecords as Contract, { records: [drawRecord(random), drawRecord(random)] }],
+    () => [membership.view as Contract, maybe(random, { have: version })],
+  ])();
 }
 
 /** A request, with the address (without the cluster's prefix) at which it is served. */
