@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { checkAmbient } from './commands/ambient.ts';
 import { faults } from './commands/faults.ts';
 import { checkFloors } from './commands/floors.ts';
 import { checkLayout } from './commands/layout.ts';
@@ -91,6 +92,10 @@ program
   .command('floors')
   .description('check which package imports which')
   .action(() => finish(() => report(checkFloors(root))));
+program
+  .command('ambient')
+  .description('what is simulated uses no clock, timer or randomness of its own')
+  .action(() => finish(() => report(checkAmbient(root))));
 program
   .command('layout')
   .description('check the top level of the repository and its lockfile')

@@ -5,6 +5,7 @@ import { howToGetNatsServer } from '../nats-server.ts';
 import { runMany } from '../nx.ts';
 import { closingLine, type Outcome, outcomeOf } from '../outcome.ts';
 import { type Ran, run } from '../process.ts';
+import { checkAmbient } from './ambient.ts';
 import { checkFloors } from './floors.ts';
 import { checkLayout } from './layout.ts';
 import { packCheck } from './pack-check.ts';
@@ -26,6 +27,7 @@ export function testSteps(root: string, options: { onCi: boolean; tell: (line: s
     { name: 'format and lint', run: () => biome(root) },
     { name: 'layout', run: () => checkLayout(root) },
     { name: 'floors', run: () => checkFloors(root) },
+    { name: 'real world', run: () => checkAmbient(root) },
     { name: 'build', run: async () => ranOutcome(await runMany(root, 'build', { timeoutMs: 240_000, tools: false })) },
     {
       name: 'types',
