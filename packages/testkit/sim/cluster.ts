@@ -6,6 +6,7 @@ import type { SimPlan } from './plan.ts';
 import { BUCKET, type SimClient } from './sim-client.ts';
 import { SimDisk } from './sim-disk.ts';
 import { type NodeWorld, SimNode } from './sim-node.ts';
+import { readable } from './watched-store.ts';
 import { keyNames } from './workload.ts';
 
 /** What becomes of a disk when its machine goes down. */
@@ -18,6 +19,8 @@ export class SimCluster {
   /** Nodes that came back with an empty disk: the cluster refuses them. */
   readonly wiped = new Set<string>();
   readonly ids: readonly RecordId[];
+  /** By key: the node whose copy was damaged. */
+  readonly #corrupted = new Map<string, string>();
   readonly #dots: Dots;
   readonly #random: SeededRandom;
   readonly #faults: (error: unknown) => void;
@@ -48,6 +51,13 @@ export class SimCluster {
     return [...this.nodes.map(({ id }) => `node.${id}`), ...this.clients.map(({ id }) => `client.${id}`)];
   }
 
+  /** The node at this place of the first key's preference list: 0 is its first primary. */
+  nodeAt(place: number): SimNode {
+    const ring = this.nodes.find(({ life }) => life !== undefined)?.life?.membership.ring;
+    const list = ring?.preferenceList(this.ids[0]!.partition) ?? [];
+    return this.nodes.find(({ id }) => id === list[place]) ?? this.nodes[place]!;
+  }
+
   start(node: SimNode): void {
     node.start().catch(this.#faults);
   }
@@ -58,7 +68,7 @@ export class SimCluster {
 
   /** Kills the node's process; what its disk forgets by that is noted. */
   crash(node: SimNode, noticed: boolean, fate: DiskFate): void {
-    const held = node.life === undefined ? [] : this.#dots.heldBy(node.life.store, this.ids);
+    const held = node.life === undefined ? [] : this.#dots.heldBy(readable(node.life.store), this.ids);
     node.kill(noticed);
     if (fate === 'kept') return;
     if (fate === 'replaced') {
@@ -70,8 +80,18 @@ export class SimCluster {
     const { disk } = node;
     disk.losePower(fate === 'power lost' ? this.#random.below(disk.unsynced + 1) : 0);
     if (fate === 'tail lost') disk.loseTail(1 + this.#random.below(20));
-    const left = disk.peek();
+    const left = readable(disk.peek());
     this.#dots.noteLosses(node.id, this.#dots.lostBy(left, held), fate === 'tail lost');
+  }
+
+  /** Flips bits of a record on the node's disk, unless another node's was damaged before: one copy at most is lost to that. Answers whether one is damaged. */
+  corrupt(node: SimNode, id: RecordId): boolean {
+    if ((this.#corrupted.get(id.key) ?? node.id) !== node.id) return false;
+    const held = this.#dots.heldBy(readable(node.disk.peek()), [id]);
+    if (!held.some(({ standIn }) => !standIn) || !node.disk.corrupt(id)) return false;
+    this.#corrupted.set(id.key, node.id);
+    this.#dots.noteLosses(node.id, this.#dots.lostBy(readable(node.disk.peek()), held), true);
+    return true;
   }
 
   #newDisk(): SimDisk {

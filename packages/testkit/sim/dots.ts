@@ -1,9 +1,10 @@
-import type { RecordId, Store } from '@ringfort/storage';
+import type { RecordId } from '@ringfort/storage';
 import { type Context, covers, type Dot, formatDot, type VersionedObject } from '@ringfort/versioning';
+import type { BucketRules } from './bucket-rules.ts';
 import type { EventLog } from './event-log.ts';
 import type { ValueLosses } from './requests.ts';
 import type { BrokenInvariant } from './violations.ts';
-import type { StoreWatcher } from './watched-store.ts';
+import type { Readable, StoreWatcher } from './watched-store.ts';
 
 interface KnownDot {
   readonly dot: Dot;
@@ -25,12 +26,15 @@ const textOf = (value: Uint8Array | undefined) => (value === undefined ? undefin
 export class Dots implements StoreWatcher, ValueLosses {
   readonly broken: BrokenInvariant[] = [];
   readonly #log: EventLog;
+  readonly #rules: Pick<BucketRules, 'mayHide' | 'mayBeGone'> | undefined;
   readonly #keys = new Map<string, KeyDots>();
   /** key, value -> nodes that lost it, and whether it had been flushed there. */
   readonly #losses = new Map<string, Map<string, Map<string, boolean>>>();
 
-  constructor(log: EventLog) {
+  /** `rules`: of the bucket, when it promises less than all. */
+  constructor(log: EventLog, rules?: Pick<BucketRules, 'mayHide' | 'mayBeGone'>) {
     this.#log = log;
+    this.#rules = rules;
   }
 
   objectSeen(node: string, id: RecordId, object: VersionedObject, how: string): void {
@@ -75,7 +79,7 @@ export class Dots implements StoreWatcher, ValueLosses {
       if (coversTombstone && known.blindDeletes > 0) continue;
       const overwritten = [...overwriters].some((name) => isCovered(known.byValue.get(name)));
       const deleted = coversTombstone && overwriters.size > 0;
-      if (overwritten || deleted) continue;
+      if (overwritten || deleted || this.#rules?.mayHide(key, value) === true) continue;
       this.#blame(
         key,
         `the context of a get covers ${formatDot(dot)} (${value}), which it neither returned nor knows overwritten`,
@@ -87,11 +91,18 @@ export class Dots implements StoreWatcher, ValueLosses {
   isExplained(key: string, value: string): boolean {
     const known = this.#of(key);
     const overwritten = (known.byValue.get(value)?.overwriters.size ?? 0) > 0;
-    return overwritten || known.blindDeletes > 0 || this.of(key, value).any > 0;
+    const hidden = this.#rules?.mayHide(key, value) === true;
+    return overwritten || hidden || known.blindDeletes > 0 || this.of(key, value).any > 0;
+  }
+
+  /** Whether the bucket's rule lets an acknowledged value go. */
+  isGivenUp(key: string, value: string): boolean {
+    const isCovered = (this.#of(key).byValue.get(value)?.overwriters.size ?? 0) > 0;
+    return this.#rules?.mayBeGone(key, value, isCovered) === true;
   }
 
   /** What a store holds of these keys, by dots: to be compared with what is there after a loss. */
-  heldBy(store: Store, ids: readonly RecordId[]): Held[] {
+  heldBy(store: Readable, ids: readonly RecordId[]): Held[] {
     return ids.flatMap((id) =>
       [store.read(id), store.readHint(id)].flatMap((record, index) =>
         (record?.object.siblings ?? []).map(({ dot, value }) => ({
@@ -105,7 +116,7 @@ export class Dots implements StoreWatcher, ValueLosses {
   }
 
   /** Of what was held, that which the store does not know any more. */
-  lostBy(store: Store, held: readonly Held[]): Held[] {
+  lostBy(store: Readable, held: readonly Held[]): Held[] {
     return held.filter(({ id, standIn, dot }) => {
       const record = standIn ? store.readHint(id) : store.read(id);
       return record === undefined || !covers(record.object.clock, dot);

@@ -8,12 +8,15 @@ interface NodeTimer {
 
 /**
  * The clock of one node: the cluster's virtual time, with what can happen to one machine. A killed one never calls back again; a paused one
- * holds what falls due until it is resumed (SIGSTOP); a slow one calls back late, in order; its wall clock may be wrong.
+ * holds what falls due until it is resumed (SIGSTOP); a slow one calls back late, in order; its wall clock may be wrong, and run fast or slow.
  */
 export class NodeClock implements Clock {
   readonly #world: VirtualClock;
   readonly #random: SeededRandom;
   #wallOffsetMs: number;
+  /** What the wall clock gains per millisecond, since when. */
+  #gain = 0;
+  #gainSinceMs = 0;
   #alive = true;
   #paused = false;
   #slowMs = 0;
@@ -38,11 +41,11 @@ export class NodeClock implements Clock {
   }
 
   get wallOffsetMs(): number {
-    return this.#wallOffsetMs;
+    return this.#wallOffsetMs + (this.#world.monotonicMs() - this.#gainSinceMs) * this.#gain;
   }
 
   now(): number {
-    return this.#world.now() + this.#wallOffsetMs;
+    return this.#world.now() + this.wallOffsetMs;
   }
 
   monotonicMs(): number {
@@ -94,6 +97,13 @@ export class NodeClock implements Clock {
   /** Moves the wall clock; timers do not notice. */
   jump(ms: number): void {
     this.#wallOffsetMs += ms;
+  }
+
+  /** The wall clock gains so much per millisecond from now on (or loses it); 0: it runs as it should, and stays as wrong as it is. */
+  drift(gain: number): void {
+    this.#wallOffsetMs = this.wallOffsetMs;
+    this.#gainSinceMs = this.#world.monotonicMs();
+    this.#gain = gain;
   }
 
   #later(work: () => void): void {

@@ -1,6 +1,7 @@
 import type { Durability } from '@ringfort/storage';
 import { type SeededRandom, seededRandom } from '../src/index.ts';
 import { type LinkFaultRates, noLinkFaults } from './link-faults.ts';
+import { namedScenarios } from './named-scenarios.ts';
 
 /** What can happen to nodes and links from outside, each by a nemesis of its own. */
 export const nemesisKinds = [
@@ -18,6 +19,10 @@ export const nemesisKinds = [
   'slowDisk',
   'lostTail',
   'wipe',
+  'flap',
+  'clockDrift',
+  'fullDisk',
+  'corrupt',
 ] as const;
 export type NemesisKind = (typeof nemesisKinds)[number];
 
@@ -28,14 +33,31 @@ export interface NemesisPlan {
   readonly forMs: number;
 }
 
+/** A fault at one time. */
+export interface Strike {
+  readonly kind: NemesisKind;
+  readonly atMs: number;
+  readonly forMs: number;
+  /** Nodes by their places in the preference list of the first key: its primaries are 0, 1 and 2. None: chance decides. */
+  readonly on: readonly number[];
+}
+
+/** How the bucket that all clients use settles conflicts, and whether what is written there expires. */
+export type BucketKind = 'siblings' | 'lww' | 'ttl';
+
 export interface Workload {
+  readonly bucket: BucketKind;
   readonly clients: number;
   readonly keys: number;
   /** The share of requests that goes to the first key. */
   readonly hotShare: number;
   readonly thinkMs: number;
+  /** How often the next request does not wait for the one before. */
+  readonly overlap: number;
   /** Relative weights. */
-  readonly mix: Readonly<Record<'get' | 'blindPut' | 'update' | 'stalePut' | 'delete' | 'blindDelete', number>>;
+  readonly mix: Readonly<
+    Record<'get' | 'blindPut' | 'update' | 'stalePut' | 'ownPut' | 'delete' | 'blindDelete', number>
+  >;
   /** Whether requests name r, w, dw and sloppy by themselves. */
   readonly quorums: boolean;
   /** Whether those that name none ask for primaries alone. */
@@ -59,6 +81,7 @@ export interface SimPlan {
   readonly maxRequests: number;
   readonly links: LinkFaultRates;
   readonly nemeses: readonly NemesisPlan[];
+  readonly strikes: readonly Strike[];
   readonly workload: Workload;
 }
 
@@ -67,13 +90,23 @@ export interface Scenario {
   readonly about: string;
   readonly faults: readonly NemesisKind[];
   readonly linkFaults: boolean;
+  /** Whether the bucket is of any kind; else it keeps siblings. */
+  readonly anyBucket?: boolean;
   readonly fix?: (plan: SimPlan, random: SeededRandom) => SimPlan;
 }
 
-const harmless: readonly NemesisKind[] = nemesisKinds.filter((kind) => kind !== 'lostTail' && kind !== 'wipe');
+/** Kinds of which the plans of earlier seeds know nothing: drawn from a random source of their own, which leaves those as they were. */
+const laterKinds: readonly NemesisKind[] = ['flap', 'clockDrift', 'fullDisk', 'corrupt'];
+const firstKinds = nemesisKinds.filter((kind) => !laterKinds.includes(kind));
+const harmless = firstKinds.filter((kind) => kind !== 'lostTail' && kind !== 'wipe');
 
 export const scenarios: Readonly<Record<string, Scenario>> = {
-  default: { about: 'any subset of all faults', faults: nemesisKinds, linkFaults: true },
+  default: {
+    about: 'any subset of all faults, any kind of bucket',
+    faults: nemesisKinds,
+    linkFaults: true,
+    anyBucket: true,
+  },
   calm: { about: 'no faults at all', faults: [], linkFaults: false },
   network: {
     about: 'links and connections alone',
@@ -101,6 +134,24 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     linkFaults: true,
     fix: (plan) => ({ ...plan, workload: { ...plan.workload, keys: 1 } }),
   },
+  records: {
+    about: 'records that rot on disk, disks that are full, connections that flap, processes that die',
+    faults: ['crash', 'powerLoss', 'restart', 'pause', 'flap', 'fullDisk', 'corrupt'],
+    linkFaults: true,
+  },
+  lww: {
+    about: 'the last writer wins, though clocks jump and drift',
+    faults: ['cut', 'split', 'crash', 'powerLoss', 'pause', 'clockJump', 'clockDrift', 'flap'],
+    linkFaults: true,
+    fix: (plan) => ({ ...plan, workload: { ...plan.workload, bucket: 'lww' } }),
+  },
+  ttl: {
+    about: 'what is written expires, though clocks jump and drift',
+    faults: ['cut', 'split', 'crash', 'powerLoss', 'pause', 'clockJump', 'clockDrift', 'flap'],
+    linkFaults: true,
+    fix: (plan) => ({ ...plan, workload: { ...plan.workload, bucket: 'ttl' } }),
+  },
+  ...namedScenarios,
 };
 
 /** The plan of one run: the same seed and scenario give the same one. */
@@ -110,6 +161,8 @@ export function drawPlan(seed: number, scenarioName: string): SimPlan {
     throw new RangeError(`no scenario ${scenarioName}: ${Object.keys(scenarios).join(', ')}`);
   }
   const random = seededRandom(seed);
+  const later = seededRandom(~seed);
+  const kinds = (late: boolean) => scenario.faults.filter((kind) => laterKinds.includes(kind) === late);
   const plan: SimPlan = {
     seed,
     scenario: scenarioName,
@@ -122,8 +175,12 @@ export function drawPlan(seed: number, scenarioName: string): SimPlan {
     loadMs: random.pick([2_000, 4_000, 10_000]),
     maxRequests: random.pick([60, 200, 400]),
     links: scenario.linkFaults ? drawLinks(random) : noLinkFaults,
-    nemeses: scenario.faults.flatMap((kind) => drawNemesis(kind, random)),
-    workload: drawWorkload(random),
+    nemeses: [
+      ...kinds(false).flatMap((kind) => drawNemesis(kind, random)),
+      ...kinds(true).flatMap((kind) => drawNemesis(kind, later)),
+    ],
+    strikes: [],
+    workload: drawWorkload(random, scenario.anyBucket === true ? later : undefined),
   };
   return scenario.fix?.(plan, random) ?? plan;
 }
@@ -141,18 +198,21 @@ function drawNemesis(kind: NemesisKind, random: SeededRandom): NemesisPlan[] {
   return enabled ? [{ kind, everyMs, forMs }] : [];
 }
 
-function drawWorkload(random: SeededRandom): Workload {
+function drawWorkload(random: SeededRandom, later: SeededRandom | undefined): Workload {
   const weight = () => (random.chance(0.7) ? random.float() : 0);
   return {
+    bucket: later?.pick(['siblings', 'siblings', 'siblings', 'lww', 'ttl'] as const) ?? 'siblings',
     clients: 1 + random.below(5),
     keys: random.pick([1, 2, 4, 8]),
     hotShare: random.pick([0, 0.5]),
     thinkMs: random.pick([5, 30, 100]),
+    overlap: 0.15,
     mix: {
       get: 0.2 + weight(),
       blindPut: 0.05 + weight() * 0.3,
       update: 0.3 + weight(),
       stalePut: weight() * 0.3,
+      ownPut: later === undefined ? 0 : later.float() * 0.3,
       delete: weight() * 0.3,
       blindDelete: weight() * 0.1,
     },

@@ -1,12 +1,13 @@
 import type { RecordId, Store } from '@ringfort/storage';
 import type { SimCluster } from './cluster.ts';
 import type { BrokenInvariant } from './violations.ts';
+import { readable } from './watched-store.ts';
 
 /** What one primary holds of one key. */
 export interface ReplicaCopy {
   readonly key: string;
   readonly node: string;
-  /** Of the replicated bytes; undefined: it holds nothing. */
+  /** Of the replicated bytes; undefined: it holds nothing, or nothing that can be read. */
   readonly digest: string | undefined;
   readonly values: readonly string[];
 }
@@ -47,7 +48,7 @@ export function finalValues(copies: readonly ReplicaCopy[]): Map<string, string[
 }
 
 function copyOf(store: Store, node: string, id: RecordId): ReplicaCopy {
-  const record = store.read(id);
+  const record = readable(store).read(id);
   const values = (record?.object.siblings ?? []).flatMap(({ value }) => (value ? [Buffer.from(value).toString()] : []));
   return { key: id.key, node, digest: record?.digest, values };
 }

@@ -38,6 +38,8 @@ export interface RequestFailure {
 export interface ValueLosses {
   of(key: string, value: string): { readonly flushed: number; readonly any: number };
   onKey(key: string): number;
+  /** Whether the bucket's rule lets an acknowledged value go (see bucket-rules.ts). */
+  isGivenUp?(key: string, value: string): boolean;
 }
 
 /** After its deadline, a request may end one tick of the wheel later (S6). */
@@ -137,6 +139,7 @@ export class Requests {
     if (kind !== 'lost') return false;
     const put = this.#puts.get(`${key} ${value}`);
     if (put === undefined) return false;
+    if (losses.isGivenUp?.(key, value) === true) return true;
     const { flushed, any } = losses.of(key, value);
     return (put.fullyDurable ? flushed : any) >= put.w;
   }

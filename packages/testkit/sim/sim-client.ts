@@ -2,6 +2,7 @@ import { type CountedBus, createBus } from '@ringfort/bus';
 import { type Bucket, connect, type Db, text } from '@ringfort/client';
 import { type Context, decodeContext } from '@ringfort/versioning';
 import type { SeededRandom, VirtualClock } from '../src/index.ts';
+import type { BucketRules } from './bucket-rules.ts';
 import type { Dots } from './dots.ts';
 import type { EventLog } from './event-log.ts';
 import { NodeClock } from './node-clock.ts';
@@ -14,6 +15,7 @@ export interface ClientWorld {
   readonly network: SimNetwork;
   readonly log: EventLog;
   readonly dots: Dots;
+  readonly rules: BucketRules;
   readonly requests: Requests;
 }
 
@@ -84,7 +86,7 @@ export class SimClient {
 
   /** Sends one request, records how it ends; undefined when it failed. */
   async request({ kind, key, context, timeoutMs, quorum, fullyDurable }: ClientRequest): Promise<Seen | undefined> {
-    const { clock, log, dots, requests } = this.#world;
+    const { clock, log, dots, rules, requests } = this.#world;
     const name = `${this.id}-${++this.#writes}`;
     const told = {
       client: this.id,
@@ -108,7 +110,10 @@ export class SimClient {
       requests.answered(request, clock.monotonicMs(), seen.context && textOf(seen.context), seen.values);
       log.add(this.id, `${name} of ${key} ok ${seen.values.join(' ')}`);
       this.#judge(kind, key, name, given, seen);
-      if (kind === 'get') this.#judgeStrict(request, seen.values);
+      if (kind === 'get') {
+        this.#judgeStrict(request, seen.values);
+        rules.checkRead(key, seen.values, clock.now() - (clock.monotonicMs() - request.invokedMs));
+      }
       return seen;
     } catch (error) {
       const { code, outcome } = error as { code?: string; outcome?: 'not-applied' | 'indeterminate' };

@@ -1,12 +1,15 @@
-import type { Clock, Random } from '@ringfort/bus';
-import type { Durability, Store } from '@ringfort/storage';
+import type { Clock } from '@ringfort/bus';
+import { type Durability, type RecordId, type Store, StoreFullError } from '@ringfort/storage';
 import type { RunMarker } from '@ringfort/versioning';
 // A store that opens what a former one left has no public constructor but LMDB's: these are the parts that it opens with.
-import { noBase } from '../../storage/src/base.ts';
+import type { Base } from '../../storage/src/base.ts';
 import { type Journal, SharedFlush } from '../../storage/src/journal.ts';
 import { decodeFrames, framesToReplay } from '../../storage/src/journal-codec.ts';
-import { LayeredTable } from '../../storage/src/layered-table.ts';
+import { type ByteKey, primaryKey } from '../../storage/src/keys-core.ts';
+import { checkpointKey, decodeSequence, LayeredTable } from '../../storage/src/layered-table.ts';
+import { replay } from '../../storage/src/lmdb-store.ts';
 import { StoreEngine } from '../../storage/src/store-engine.ts';
+import { type SeededRandom, seededRandom } from '../src/index.ts';
 
 /** How long a flush takes: at least, and at most more. */
 export interface DiskTimes {
@@ -16,18 +19,29 @@ export interface DiskTimes {
 
 export interface OpenOptions {
   readonly clock: Clock;
-  readonly random: Random & { float(): number };
+  readonly random: SeededRandom;
   readonly durability: Durability;
   readonly maxHintBytesPerTarget: number;
 }
 
-/** What a machine keeps when its process dies: the journal of its store. What was appended but not flushed dies with the power. */
+/** Rows per transaction of a checkpoint, at most. */
+const MAX_ROWS = 8;
+
+/**
+ * What a machine keeps when its process dies: the journal of its store, and the table that checkpoints move it to. What was appended but not
+ * flushed dies with the power.
+ */
 export class SimDisk {
   times: DiskTimes = { syncMs: 0.3, spreadMs: 0.4 };
+  /** Whether it takes no more bytes. */
+  isFull = false;
   /** What a clean stop left for the next start. */
   marker: RunMarker | undefined;
   readonly storeId: string;
+  readonly #rows = new Map<ByteKey, Uint8Array>();
   #frames: Uint8Array[] = [];
+  /** How many of them stand in the journal's other file: the next turn overwrites them. */
+  #older = 0;
   #synced = 0;
   /** The store that is open: another one's late writes do not reach the disk. */
   #opened = 0;
@@ -46,15 +60,32 @@ export class SimDisk {
 
   /** What is not flushed is lost, but for the first `kept` frames of it. */
   losePower(kept = 0): void {
-    this.#frames.length = Math.min(this.#frames.length, this.#synced + kept);
+    this.#keepFrames(Math.min(this.#frames.length, this.#synced + kept));
     this.#synced = this.#frames.length;
   }
 
   /** Loses the last frames although they were flushed: a disk that lied, or a copy taken earlier. */
   loseTail(count: number): void {
-    this.#frames.length = Math.max(0, this.#frames.length - count);
-    this.#synced = Math.min(this.#synced, this.#frames.length);
+    this.#keepFrames(Math.max(0, this.#frames.length - count));
     this.marker = undefined;
+  }
+
+  #keepFrames(count: number): void {
+    this.#frames.length = count;
+    this.#older = Math.min(this.#older, count);
+    this.#synced = Math.min(this.#synced, count);
+  }
+
+  /** Flips a bit of the record where the table holds it, and the journal nothing newer; false: it does not. */
+  corrupt(id: RecordId): boolean {
+    const key = primaryKey(id);
+    const stored = this.#rows.get(key);
+    const newer = framesToReplay(this.#files(), this.#checkpoint());
+    if (stored === undefined || newer.some(({ rows }) => rows.some((row) => row.key === key))) return false;
+    const damaged = Uint8Array.from(stored);
+    damaged[damaged.length - 1]! ^= 1;
+    this.#rows.set(key, damaged);
+    return true;
   }
 
   /** Nobody holds it open any more. */
@@ -64,74 +95,146 @@ export class SimDisk {
 
   /** The store as it would open now, to be read only. */
   peek(): Store {
-    const random = { below: () => 0, float: () => 0, bytes: (count: number) => new Uint8Array(count) };
-    return this.#store({ clock: stoppedClock, random, durability: 'fsync', maxHintBytesPerTarget: 0 });
-  }
-
-  /** Opens the store that is on the disk, by replaying its journal as the store on LMDB does. */
-  open(options: OpenOptions): Store {
-    this.#opened += 1;
-    return this.#store(options);
-  }
-
-  #store(options: OpenOptions): Store {
-    const { clock, random, durability, maxHintBytesPerTarget } = options;
-    const journal = this.#journal(options, this.#opened);
-    const frames = framesToReplay([decodeFrames(Buffer.concat(this.#frames))], 0);
-    if (frames.length !== this.#frames.length) {
-      throw new Error(`the simulated disk kept ${this.#frames.length} frames, the store replays ${frames.length}`);
-    }
-    const table = new LayeredTable({
-      base: noBase,
-      journal,
-      clock,
-      checkpointBytes: Number.POSITIVE_INFINITY,
-      retryMs: 0,
-      lastSequence: 0,
+    const random = seededRandom(0);
+    const { table, engine } = this.#store({
+      clock: stoppedClock,
+      random,
+      durability: 'fsync',
+      maxHintBytesPerTarget: 0,
     });
-    for (const frame of frames) table.replay(frame);
-    return new StoreEngine({
-      storeId: this.storeId,
-      durability,
-      syncIntervalMs: 100,
-      maxHintBytesPerTarget,
-      maxQueuedWrites: 65_536,
-      cacheBytes: 64 * 1024 * (1 + random.below(4)),
-      clock,
-      table,
-      base: noBase,
+    for (const frame of framesToReplay(this.#files(), this.#checkpoint())) table.replay(frame);
+    return engine();
+  }
+
+  /** Opens the store that is on the disk as LMDB's is opened: its journal is replayed, and goes into the table. Never resolves when the process dies meanwhile. */
+  async open(options: OpenOptions): Promise<Store> {
+    this.#opened += 1;
+    const { table, engine } = this.#store(options);
+    const files = this.#files();
+    const kept = files.reduce((sum, frames) => sum + frames.length, 0);
+    if (kept !== this.#frames.length)
+      throw new Error(`the simulated disk kept ${this.#frames.length} frames, of which ${kept} decode`);
+    await replay(table, files, this.#checkpoint());
+    return engine();
+  }
+
+  #checkpoint(): number {
+    return decodeSequence(this.#rows.get(checkpointKey));
+  }
+
+  #files() {
+    return [this.#frames.slice(0, this.#older), this.#frames.slice(this.#older)].map((file) =>
+      decodeFrames(Buffer.concat(file)),
+    );
+  }
+
+  #store(options: OpenOptions): { table: LayeredTable; engine: () => StoreEngine } {
+    const { clock, random, durability, maxHintBytesPerTarget } = options;
+    const base = this.#base(options, this.#opened);
+    const journal = this.#journal(options, this.#opened);
+    const table = new LayeredTable({
+      base,
       journal,
-      nextTurn: queueMicrotask,
-      release: async () => {},
+      clock,
+      checkpointBytes: random.pick([600, 6_000, Number.POSITIVE_INFINITY]),
+      retryMs: 500,
+      lastSequence: this.#checkpoint(),
+    });
+    const cacheBytes = random.pick([0, 64 * 1024, 256 * 1024]);
+    const engine = () =>
+      new StoreEngine({
+        storeId: this.storeId,
+        durability,
+        syncIntervalMs: 100,
+        maxHintBytesPerTarget,
+        maxQueuedWrites: 65_536,
+        cacheBytes,
+        clock,
+        table,
+        base,
+        journal,
+        nextTurn: queueMicrotask,
+        release: async () => {},
+      });
+    return { table, engine };
+  }
+
+  /** The table: each transaction takes its time, and counts as a whole or not at all. */
+  #base({ clock, random }: OpenOptions, opened: number): Base {
+    const disk = this;
+    const rows = this.#rows;
+    const commit = async (part: readonly (readonly [ByteKey, Uint8Array | null])[]) => {
+      await disk.#flushed(clock, random);
+      if (disk.#opened !== opened) return;
+      for (const [key, value] of part) {
+        if (value === null) rows.delete(key);
+        else rows.set(key, Uint8Array.from(value));
+      }
+    };
+    return {
+      get: (key) => rows.get(key),
+      range: (start, end) =>
+        [...rows].filter(([key]) => key >= start && key < end).sort((a, b) => (a[0] < b[0] ? -1 : 1)),
+      async apply(changed, _bytes, last) {
+        if (disk.isFull) throw fullError();
+        const all = [...changed];
+        while (all.length > 0) await commit(all.splice(0, 1 + random.below(MAX_ROWS)));
+        await commit(last);
+      },
+      bytesOnDisk: () => 0,
+      close: async () => {},
+    };
+  }
+
+  #flushed(clock: Clock, random: SeededRandom): Promise<void> {
+    const { syncMs, spreadMs } = this.times;
+    return new Promise((resolve) => {
+      clock.setTimeout(resolve, syncMs + random.float() * spreadMs);
     });
   }
 
   #journal({ clock, random }: OpenOptions, opened: number): Journal {
     const disk = this;
     const isOpen = () => disk.#opened === opened;
+    let bytes = 0;
+    /** Frames that were overwritten since this opening. */
+    let gone = 0;
     const flush = new SharedFlush((done) => {
-      const upTo = disk.#frames.length;
+      const upTo = gone + disk.#frames.length;
       const { syncMs, spreadMs } = disk.times;
       const flushed = () => {
-        if (isOpen()) disk.#synced = Math.max(disk.#synced, upTo);
+        if (isOpen()) disk.#synced = Math.max(disk.#synced, upTo - gone);
         done(undefined);
       };
       clock.setTimeout(flushed, disk.unsynced === 0 ? 0 : syncMs + random.float() * spreadMs);
     });
     return {
-      bytes: 0,
+      get bytes() {
+        return bytes;
+      },
       get durable() {
         return disk.#synced === disk.#frames.length;
       },
       append(frame) {
+        if (disk.isFull) throw fullError();
+        bytes += frame.length;
         if (isOpen()) disk.#frames.push(Uint8Array.from(frame));
       },
       flush: (done) => flush.run(done),
-      rotate() {},
+      rotate() {
+        bytes = 0;
+        if (!isOpen()) return;
+        gone += disk.#older;
+        disk.#frames.splice(0, disk.#older);
+        disk.#synced = Math.max(0, disk.#synced - disk.#older);
+        disk.#older = disk.#frames.length;
+      },
       async close() {},
     };
   }
 }
+
+const fullError = () => new StoreFullError('the simulated disk');
 
 const stoppedClock: Clock = {
   now: () => 0,

@@ -122,7 +122,7 @@ export class SimNode {
     const { log, watcher, durability, maxHintBytesPerTarget, seeds, partitions, limits } = this.#world;
     const { id } = this;
     const fault = (error: unknown, where: string) => log.add(id, `${where}: ${codeOf(error)}`);
-    const open = this.#disk.open({ clock, random: random.fork(), durability, maxHintBytesPerTarget });
+    const open = await this.#disk.open({ clock, random: random.fork(), durability, maxHintBytesPerTarget });
     const store = watchedStore(open, id, watcher);
     const versioner = await createVersioner({
       random: (count) => random.bytes(count),
@@ -145,6 +145,7 @@ export class SimNode {
       clock,
       logger: { warn: (details, message) => log.add(id, `${message} ${codeOf(details.error)}`) },
     });
+    storage.onMode((mode) => log.add(id, `the store is ${mode}`));
     const membership = await createMembership({
       bus,
       clock,

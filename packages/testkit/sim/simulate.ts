@@ -1,5 +1,6 @@
 import { type SeededRandom, seededRandom, type VirtualClock, virtualClock } from '../src/index.ts';
 import { type BoundSample, checkBounds, sampleBounds } from './bounds.ts';
+import { BucketRules, configureBucket } from './bucket-rules.ts';
 import { SimCluster } from './cluster.ts';
 import { Dots } from './dots.ts';
 import { EventLog, type LogEntry } from './event-log.ts';
@@ -13,6 +14,7 @@ import { N, SimClient } from './sim-client.ts';
 import { SimNetwork } from './sim-network.ts';
 import { setTrap } from './trap.ts';
 import type { BrokenInvariant } from './violations.ts';
+import { readable, type StoreWatcher } from './watched-store.ts';
 import { WireTap } from './wire-tap.ts';
 import { type LoadBudget, runClient } from './workload.ts';
 
@@ -63,6 +65,7 @@ class Simulation {
   readonly #log: EventLog;
   readonly #network: SimNetwork;
   readonly #dots: Dots;
+  readonly #rules: BucketRules;
   readonly #requests = new Requests();
   readonly #cluster: SimCluster;
   readonly #judge: SimClient;
@@ -76,16 +79,26 @@ class Simulation {
     this.#log = new EventLog(this.#clock.monotonicMs, keepLines);
     this.#network = new SimNetwork(this.#clock, this.#random.fork(), this.#log);
     if (keepLines) this.#network.watcher = new WireTap((message) => this.#log.addMessage(message)).watch;
-    this.#dots = new Dots(this.#log);
+    this.#rules = new BucketRules(plan.workload.bucket, {
+      now: this.#clock.now,
+      offsetsMs: () => this.#cluster.nodes.flatMap(({ clock }) => clock?.wallOffsetMs ?? []),
+    });
+    this.#dots = new Dots(this.#log, this.#rules);
     const world = { clock: this.#clock, network: this.#network, log: this.#log };
-    const clientWorld = { ...world, dots: this.#dots, requests: this.#requests };
+    const clientWorld = { ...world, dots: this.#dots, rules: this.#rules, requests: this.#requests };
     const client = (id: string) => new SimClient(id, clientWorld, this.#random.fork());
     const clients = Array.from({ length: plan.workload.clients }, (_, index) => client(`c${index + 1}`));
     this.#judge = client('judge');
     const { partitions, durability, maxHintBytesPerTarget, maxInFlight, maxSiblings } = plan;
     const seeds = Array.from({ length: plan.nodes }, (_, index) => `n${index + 1}`);
     const limits = { maxInFlight, maxSiblings };
-    const nodeWorld = { ...world, watcher: this.#dots, seeds, partitions, durability, maxHintBytesPerTarget, limits };
+    const watcher: StoreWatcher = {
+      objectSeen: (node, id, object, how) => {
+        this.#rules.objectSeen(id, object);
+        this.#dots.objectSeen(node, id, object, how);
+      },
+    };
+    const nodeWorld = { ...world, watcher, seeds, partitions, durability, maxHintBytesPerTarget, limits };
     const random = this.#random.fork();
     const onFault = (error: unknown) => this.#crashed(error);
     this.#cluster = new SimCluster(plan, nodeWorld, { clients, dots: this.#dots, random, onFault });
@@ -98,6 +111,10 @@ class Simulation {
     const founded = () => nodes.every(({ life }) => life?.membership.state === 'member');
     if (!(await until({ clock: this.#clock }, FOUNDING_MS, founded))) {
       this.#broken.push({ invariant: 'L1', what: `the cluster was not founded within ${FOUNDING_MS} ms` });
+      return;
+    }
+    if (!(await configureBucket(this.#clock, this.#cluster, this.#plan.workload.bucket))) {
+      this.#broken.push({ invariant: 'L1', what: 'the bucket is not known everywhere' });
       return;
     }
     await this.#load();
@@ -123,10 +140,10 @@ class Simulation {
 
   /** Clients and faults at the same time, until either the requests or the time are used up. */
   async #load(): Promise<void> {
-    const { loadMs, maxRequests, nemeses, links } = this.#plan;
+    const { loadMs, maxRequests, nemeses, strikes, links } = this.#plan;
     const world = { clock: this.#clock, network: this.#network, log: this.#log, cluster: this.#cluster };
     this.#network.faults.rates = links;
-    const storm = new Nemeses({ ...world, random: this.#random.fork() }, nemeses);
+    const storm = new Nemeses({ ...world, random: this.#random.fork() }, nemeses, strikes);
     const budget: LoadBudget = { left: maxRequests, over: false };
     let busy = this.#cluster.clients.length;
     for (const client of this.#cluster.clients) {
@@ -174,10 +191,12 @@ class Simulation {
     this.#broken.push(...checkLiveness(aftermath));
     const late = this.#requests.checkEndings(this.#clock.monotonicMs());
     this.#broken.push(...late.filter(({ what }) => what.startsWith('judge')));
-    this.#broken.push(...this.#dots.broken, ...checkBounds(this.#samples));
+    this.#broken.push(...this.#dots.broken, ...this.#rules.broken, ...checkBounds(this.#samples));
   }
 
   #checkReplicas(): void {
+    for (const { life } of this.#cluster.nodes)
+      if (life !== undefined) this.#rules.noteFinal(readable(life.store), this.#cluster.ids);
     const copies = replicaCopies(this.#cluster, this.#cluster.ids, N);
     this.#broken.push(...checkReplicas(copies));
     this.#broken.push(...this.#requests.checkWrites(finalValues(copies), this.#dots));

@@ -1,4 +1,4 @@
-import type { RecordId, Store } from '@ringfort/storage';
+import { CorruptRecordError, type RecordId, type Store, type StoredRecord } from '@ringfort/storage';
 import { decodeObject, type VersionedObject } from '@ringfort/versioning';
 
 /** Told of every object that a store is handed, before it is stored. */
@@ -35,4 +35,19 @@ export function watchedStore(store: Store, node: string, watcher: StoreWatcher):
       return method;
     },
   });
+}
+
+export type Readable = Pick<Store, 'read' | 'readHint'>;
+
+/** For a look from outside: a corrupt record is not there. */
+export function readable(store: Readable): Readable {
+  const whole = (read: () => StoredRecord | undefined) => {
+    try {
+      return read();
+    } catch (error) {
+      if (error instanceof CorruptRecordError) return undefined;
+      throw error;
+    }
+  };
+  return { read: (id) => whole(() => store.read(id)), readHint: (id) => whole(() => store.readHint(id)) };
 }

@@ -29,7 +29,7 @@ export async function runClient(
     budget.left -= 1;
     const ended = writer.act();
     // Now and then the next request does not wait for this one.
-    if (random.chance(0.15) && budget.left > 0) {
+    if (random.chance(plan.workload.overlap) && budget.left > 0) {
       budget.left -= 1;
       await Promise.all([ended, writer.act()]);
     } else await ended;
@@ -51,6 +51,8 @@ class Writer {
   readonly #keys: readonly string[];
   /** All contexts of a key, the latest last. */
   readonly #contexts = new Map<string, Uint8Array[]>();
+  /** The context of its last put of a key. */
+  readonly #own = new Map<string, Uint8Array>();
 
   constructor(client: SimClient, plan: SimPlan, random: SeededRandom) {
     this.#client = client;
@@ -78,6 +80,7 @@ class Writer {
     if (seen?.context === undefined) return seen;
     const known = this.#contexts.get(request.key) ?? [];
     this.#contexts.set(request.key, [...known.slice(-7), seen.context]);
+    if (request.kind === 'put') this.#own.set(request.key, seen.context);
     return seen;
   }
 
@@ -86,7 +89,12 @@ class Writer {
     const contexts = this.#contexts.get(key) ?? [];
     const stale = contexts.length > 0 ? random.pick(contexts) : undefined;
     const kind = action === 'get' ? 'get' : action === 'delete' || action === 'blindDelete' ? 'delete' : 'put';
-    const context = action === 'stalePut' ? stale : action === 'delete' ? contexts.at(-1) : undefined;
+    const known: Partial<Record<Action, Uint8Array | undefined>> = {
+      stalePut: stale,
+      ownPut: this.#own.get(key),
+      delete: contexts.at(-1),
+    };
+    const context = known[action];
     const quorum = this.#drawQuorum(kind);
     const { durability, workload } = this.#plan;
     const w = quorum.w ?? 2;

@@ -1,0 +1,138 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type BucketSettings, defaultBucketSettings } from '@ringfort/ring';
+import type { RecordId } from '@ringfort/storage';
+import { compareDots, compareStamps, type Sibling, type VersionedObject } from '@ringfort/versioning';
+import type { VirtualClock } from '../src/index.ts';
+import type { SimCluster } from './cluster.ts';
+import type { BucketKind } from './plan.ts';
+import { until } from './settle.ts';
+import { BUCKET } from './sim-client.ts';
+import type { BrokenInvariant } from './violations.ts';
+import type { Readable } from './watched-store.ts';
+
+const TTL_SECONDS = 1;
+const KNOWN_MS = 30_000;
+
+const bucketSettings: Readonly<Record<BucketKind, BucketSettings>> = {
+  siblings: defaultBucketSettings,
+  lww: { ...defaultBucketSettings, conflict: 'lww' },
+  ttl: { ...defaultBucketSettings, ttlSeconds: TTL_SECONDS },
+};
+
+/** Has every node know the bucket of this kind; false when one does not in time. */
+export async function configureBucket(clock: VirtualClock, { nodes }: SimCluster, kind: BucketKind): Promise<boolean> {
+  if (kind === 'siblings') return true;
+  const settings = bucketSettings[kind];
+  const configured = nodes[0]!.life!.membership.configureBucket(BUCKET, settings);
+  const isKnown = () => nodes.every(({ life }) => isDeepStrictEqual(life?.membership.ring.bucket(BUCKET), settings));
+  const known = await until({ clock }, KNOWN_MS, isKnown);
+  if (known) await configured;
+  return known;
+}
+
+/** The true time, and how far the nodes' wall clocks are off it. */
+export interface WallClocks {
+  now(): number;
+  offsetsMs(): readonly number[];
+}
+
+const textOf = (value: Uint8Array | undefined) => (value === undefined ? '(deleted)' : Buffer.from(value).toString());
+
+/**
+ * What buckets promise less than S1 says, by their stated rule. `lww`: of concurrent writes the one with the highest stamp stays, so that an
+ * acknowledged one may go when one with a higher stamp is there in the end. `ttl`: what has expired is not shown any more, so that a write may
+ * cover it without its writer having seen it; it may not be shown by any node whose clock says that it has expired.
+ */
+export class BucketRules {
+  readonly broken: BrokenInvariant[] = [];
+  readonly #kind: BucketKind;
+  readonly #clocks: WallClocks;
+  /** key -> value -> as it was stored first; of tombstones the highest. */
+  readonly #known = new Map<string, Map<string, Sibling>>();
+  /** In an `lww` bucket: what each key has in the end. */
+  readonly #last = new Map<string, Sibling>();
+  /** How far any clock has been behind, or ahead. */
+  #behindMs = 0;
+  #aheadMs = 0;
+
+  constructor(kind: BucketKind, clocks: WallClocks) {
+    this.#kind = kind;
+    this.#clocks = clocks;
+  }
+
+  /** A store is handed this object. */
+  objectSeen({ key }: RecordId, { siblings }: VersionedObject): void {
+    if (this.#kind === 'siblings') return;
+    this.#lookAtClocks();
+    const known = this.#known.get(key) ?? new Map<string, Sibling>();
+    this.#known.set(key, known);
+    for (const sibling of siblings) {
+      const name = textOf(sibling.value);
+      const before = known.get(name);
+      if (before === undefined || (sibling.value === undefined && isHigher(sibling, before))) known.set(name, sibling);
+    }
+  }
+
+  /** Whether a read may leave the value out although nobody overwrote it. */
+  mayHide(key: string, value: string): boolean {
+    const one = this.#known.get(key)?.get(value);
+    if (one === undefined) return false;
+    if (this.#kind === 'ttl') return this.#isOver(one, this.#lookAtClocks().aheadMs);
+    return [...this.#known.get(key)!.values()].some((other) => isHigher(other, one));
+  }
+
+  /** Whether an acknowledged value may be gone in the end. `isCovered`: the context of a later write covers it. */
+  mayBeGone(key: string, value: string, isCovered: boolean): boolean {
+    const one = this.#known.get(key)?.get(value);
+    if (one === undefined) return false;
+    if (this.#kind === 'ttl') return isCovered && this.#isOver(one, this.#lookAtClocks().aheadMs);
+    const last = this.#last.get(key);
+    return last !== undefined && isHigher(last, one);
+  }
+
+  /** No read that began at this (true) time shows what had expired by then, by the clock that is furthest behind. */
+  checkRead(key: string, values: readonly string[], invokedMs: number): void {
+    if (this.#kind !== 'ttl') return;
+    const { behindMs } = this.#lookAtClocks();
+    for (const value of values) {
+      const expiresAtMs = this.#known.get(key)?.get(value)?.expiresAtMs;
+      if (expiresAtMs === undefined) continue;
+      const lateMs = invokedMs - behindMs - expiresAtMs;
+      if (lateMs >= 0) this.#blame(key, `${value} is shown ${lateMs} ms after it had expired`);
+    }
+  }
+
+  /** What the replicas hold in the end: in an `lww` bucket one write per key. */
+  noteFinal(store: Readable, ids: readonly RecordId[]): void {
+    if (this.#kind !== 'lww') return;
+    for (const id of ids) {
+      const siblings = store.read(id)?.object.siblings ?? [];
+      if (siblings.length > 1) this.#blame(id.key, `${siblings.length} siblings where the last writer wins`);
+      const [one] = siblings;
+      const known = this.#last.get(id.key);
+      if (one !== undefined && (known === undefined || isHigher(one, known))) this.#last.set(id.key, one);
+    }
+  }
+
+  #isOver({ expiresAtMs }: Sibling, aheadMs: number): boolean {
+    return expiresAtMs !== undefined && expiresAtMs <= this.#clocks.now() + aheadMs;
+  }
+
+  #lookAtClocks(): { behindMs: number; aheadMs: number } {
+    for (const ms of this.#clocks.offsetsMs()) {
+      this.#behindMs = Math.max(this.#behindMs, -ms);
+      this.#aheadMs = Math.max(this.#aheadMs, ms);
+    }
+    return { behindMs: this.#behindMs, aheadMs: this.#aheadMs };
+  }
+
+  #blame(key: string, what: string): void {
+    this.broken.push({ invariant: 'S1', key, what: `${key}: ${what}` });
+  }
+}
+
+/** By stamp, then by dot: as the rule of `lww` says. */
+function isHigher(a: Sibling, b: Sibling): boolean {
+  if (a.stamp === undefined || b.stamp === undefined) return false;
+  return (compareStamps(a.stamp, b.stamp) || compareDots(a.dot, b.dot)) > 0;
+}
