@@ -44,8 +44,9 @@ export class NodeClock implements Clock {
     return this.#wallOffsetMs + (this.#world.monotonicMs() - this.#gainSinceMs) * this.#gain;
   }
 
+  /** In whole milliseconds, as the system's. */
   now(): number {
-    return this.#world.now() + this.wallOffsetMs;
+    return Math.floor(this.#world.now() + this.wallOffsetMs);
   }
 
   monotonicMs(): number {

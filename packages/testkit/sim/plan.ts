@@ -103,7 +103,7 @@ const harmless = firstKinds.filter((kind) => kind !== 'lostTail' && kind !== 'wi
 export const scenarios: Readonly<Record<string, Scenario>> = {
   default: {
     about: 'any subset of all faults, any kind of bucket',
-    faults: nemesisKinds,
+    faults: nemesisKinds.filter((kind) => kind !== 'corrupt'),
     linkFaults: true,
     anyBucket: true,
   },
