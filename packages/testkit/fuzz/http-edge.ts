@@ -146,7 +146,12 @@ export class HttpEdge implements Edge {
 }
 
 /** Writes the pieces and resolves with all that was answered, once the other side is silent or has closed. */
-async function converse(ours: Duplex, theirs: Duplex, parts: readonly Buffer[], breaks: boolean): Promise<Buffer> {
+export async function converse(
+  ours: Duplex,
+  theirs: Duplex | undefined,
+  parts: readonly Buffer[],
+  breaks: boolean,
+): Promise<Buffer> {
   const got: Buffer[] = [];
   let bytes = 0;
   let timer: NodeJS.Timeout | undefined;
