@@ -3,7 +3,7 @@ import { clusterKilledFsync, clusterKilledInterval } from './cluster-killed.ts';
 import { natsServerKilled, natsServerKilledOwn } from './nats-server-killed.ts';
 import { nodeKilled } from './node-killed.ts';
 import { nodePaused } from './node-paused.ts';
-import { overload } from './overload.ts';
+import { overload, overloadCpu } from './overload.ts';
 import { partitionHalves, partitionSilent } from './partition-halves.ts';
 import { allPrimariesDown, twoReplicasDown } from './replicas-down.ts';
 import { flappingRoute, partitionOneWay, slowLink } from './routes-in-trouble.ts';
@@ -25,5 +25,6 @@ export const scenarios: readonly Scenario[] = [
   flappingRoute,
   slowLink,
   overload,
+  overloadCpu,
   siblingExplosion,
 ];
