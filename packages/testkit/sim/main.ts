@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { runGoldenFiles } from './golden/golden-files.ts';
 import { runBatch } from './jobs.ts';
 import { findMutants } from './mutation.ts';
 import { type SimPlan, scenarios } from './plan.ts';
@@ -22,9 +24,12 @@ const usage = `npm run sim -- [--seed S] [--runs N] [--scenario NAME] [--seconds
     .join('\n              ')}
   --without   kinds of faults to leave out, separated by commas; \`links\`: those of all links
   --requests, --clients, --keys, --nodes   at most so many
-  --shrink    how many runs may be spent on simplifying a failing one. Default 40
+  --variant   draws what chance decides anew, with the same plan: a report that was simplified may name one
+  --shrink    how many runs may be spent on simplifying a failing one. Default 150
   --first     ends at the first failing run
   --mutants   plants known bugs one at a time, and tells how many seeds it takes to find each (--seconds: for each); \`all\`, or a part of a name
+  --golden    runs the golden scripts whose names hold this (\`all\`), and tells where one prints something else than it says
+  --update    writes down what the golden scripts print now: look at the difference before it is committed
   --log       writes the event log of the runs to a file
 `;
 
@@ -43,9 +48,12 @@ function readOptions() {
       clients: { type: 'string' },
       keys: { type: 'string' },
       nodes: { type: 'string' },
-      shrink: { type: 'string', default: '40' },
+      variant: { type: 'string' },
+      shrink: { type: 'string', default: '150' },
       first: { type: 'boolean', default: false },
       mutants: { type: 'string' },
+      golden: { type: 'string' },
+      update: { type: 'boolean', default: false },
       log: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -62,12 +70,13 @@ function readOptions() {
     clients: maybe(values.clients),
     keys: maybe(values.keys),
     nodes: maybe(values.nodes),
+    variant: maybe(values.variant),
   };
-  const { scenario, log, help, first, mutants } = values;
+  const { scenario, log, help, first, mutants, golden, update } = values;
   const seed = values.seed === undefined ? Math.floor(Math.random() * MAX_SEED) : number(values.seed);
   const [runs, seconds, tries] = [number(values.runs), number(values.seconds), number(values.shrink)];
   const jobs = Math.max(1, number(values.jobs));
-  return { seed, runs, jobs, seconds, tries, scenario, log, help, first, mutants, less };
+  return { seed, runs, jobs, seconds, tries, scenario, log, help, first, mutants, golden, update, less };
 }
 
 /** Tells of a failed run, after it was made as simple as it can be while the same invariant breaks. */
@@ -78,7 +87,7 @@ async function tellFailure(drawn: SimPlan, result: SimResult, from: Simplificati
     (await simulate(plan)).broken.some(({ invariant }) => invariants.has(invariant));
   const less = await shrink(drawn, from, fails, tries);
   const simplest = await simulate(simplified(drawn, less), { keepLines: true });
-  tell(failureReport(simplest, commitOf(), less));
+  tell(failureReport(simplest, drawn, commitOf(), less));
 }
 
 function commitOf(): string {
@@ -102,12 +111,20 @@ function tellMutants(only: string, { runs, seconds }: { runs: number; seconds: n
   return missed > 0 ? 1 : 0;
 }
 
+/** Answers 1 when a script prints something else than it says. */
+async function tellGolden(part: string, isUpdate: boolean): Promise<number> {
+  const folder = join(process.cwd(), 'packages/testkit/test/sim/golden');
+  const differing = await runGoldenFiles(folder, part === 'all' ? '' : part, isUpdate, tell);
+  return differing > 0 && !isUpdate ? 1 : 0;
+}
+
 async function main(): Promise<number> {
   const options = readOptions();
   if (options.help) {
     tell(usage);
     return 0;
   }
+  if (options.golden !== undefined) return tellGolden(options.golden, options.update);
   if (options.mutants !== undefined) return tellMutants(options.mutants, options);
   const { seed, runs, jobs, seconds, tries, scenario, log, less, first } = options;
   const totals = newTotals();

@@ -1,8 +1,8 @@
+import type { SimPlan } from './plan.ts';
 import { optionsOf, type Simplification } from './simplify.ts';
 import type { SimResult } from './simulate.ts';
-import type { BrokenInvariant } from './violations.ts';
+import { timeline } from './timeline.ts';
 
-const MAX_LINES = 120;
 const MAX_BROKEN = 10;
 
 /** Totals over the runs so far. */
@@ -41,44 +41,33 @@ export function summary(totals: Totals, realMs: number): string {
   );
 }
 
-/** The command that repeats one run. */
-export function replayCommand({ plan }: SimResult, less: Simplification): string {
-  return `npm run sim -- --seed ${plan.seed} --runs 1 --scenario ${plan.scenario}${optionsOf(less)}`;
+/** The command that repeats one run of a plan, with less in it. */
+export function replayCommand({ seed, scenario }: SimPlan, less: Simplification): string {
+  return `npm run sim -- --seed ${seed} --runs 1 --scenario ${scenario}${optionsOf(less)}`;
 }
 
-/** What broke in a run, whose lines were kept, and how it came to it. */
-export function failureReport(result: SimResult, commit: string, less: Simplification): string {
-  const { plan, broken, lines } = result;
+/** What broke in a run, whose lines were kept, how it came to it, and how to see it again. `drawn`: its plan before anything was left out of it. */
+export function failureReport(result: SimResult, drawn: SimPlan, commit: string, less: Simplification): string {
+  const { plan, broken, entries } = result;
   const listed = broken.slice(0, MAX_BROKEN).map(({ invariant, what }) => `  ${invariant}  ${what}`);
   const more = broken.length > MAX_BROKEN ? [`  and ${broken.length - MAX_BROKEN} more`] : [];
   return [
-    `FAILED  seed ${plan.seed}, scenario ${plan.scenario}, commit ${commit}`,
+    `FAILED  seed ${drawn.seed}, scenario ${drawn.scenario}, commit ${commit}`,
     ...listed,
     ...more,
-    `  faults: ${plan.nemeses.map(({ kind, everyMs, forMs }) => `${kind} every ${everyMs} for ${forMs} ms`).join(', ') || 'none'}; links: ${JSON.stringify(plan.links)}`,
-    ...timeline(broken, lines).map((line) => `    ${line}`),
-    `  again: ${replayCommand(result, less)}`,
+    `  simplest found: ${inWords(plan)}`,
+    ...timeline(broken, entries).map((line) => `  ${line}`),
+    `  again: ${replayCommand(drawn, less)}`,
   ].join('\n');
 }
 
-/**
- * The lines about the first broken key, and what happened to nodes and links meanwhile; where these are too many, those that are nearest to a line
- * about the key.
- */
-function timeline(broken: readonly BrokenInvariant[], lines: readonly string[]): string[] {
-  const key = broken.find((one) => one.key !== undefined)?.key;
-  const names = new RegExp(`\\b${key ?? 'no key'}\\b`);
-  const isAbout = (line: string) => names.test(line) && !line.includes(' > ringfort.');
-  const isGeneral = (line: string) => general.test(line);
-  const events = lines.slice(1);
-  const last = events.findLastIndex(isAbout);
-  const about = events.filter((line, at) => isAbout(line) || (isGeneral(line) && (key === undefined || at <= last)));
-  const cut = about.length - MAX_LINES;
-  if (cut <= 0) return about;
-  const only = about.filter(isAbout);
-  const chosen = new Set(only.length >= MAX_LINES ? only.slice(-MAX_LINES) : about.slice(cut));
-  for (const line of only.slice(-MAX_LINES)) chosen.add(line);
-  return [`(${about.length - chosen.size} lines left out)`, ...about.filter((line) => chosen.has(line))];
+/** What a plan consists of. */
+function inWords({ nodes, maxRequests, workload, nemeses, links }: SimPlan): string {
+  const rates = Object.entries(links).filter(([name, rate]) => name !== 'tailMs' && rate > 0);
+  const faults = [
+    ...nemeses.map(({ kind }) => kind),
+    ...rates.map(([name, rate]) => `${name} ${(rate * 100).toFixed(1)} % of messages`),
+  ];
+  const counts = `${nodes} nodes, ${workload.clients} clients, ${workload.keys} keys, ${maxRequests} requests at most`;
+  return `${counts}; faults: ${faults.join(', ') || 'none'}`;
 }
-
-const general = / (?:nemesis|run|check) | starts with| is killed| stops$/;
