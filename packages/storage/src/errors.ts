@@ -28,10 +28,37 @@ export class KeyTooLongError extends StorageError {
 /** The bytes under this id are not what was written there: a fault of the disk or of the file system. Never answered as "not found". */
 export class CorruptRecordError extends StorageError {
   readonly code = 'CORRUPT_RECORD';
-  constructor({ bucket, key, partition }: RecordId, reason: string, options?: ErrorOptions) {
+  /** @param evidence what was found there, for whoever looks into it */
+  constructor({ bucket, key, partition }: RecordId, reason: string, evidence: Details = {}, options?: ErrorOptions) {
     super(
       `the record of ${bucket}/${key} is corrupt (${reason}): repair it from another replica`,
-      { bucket, key, partition },
+      { bucket, key, partition, ...evidence },
+      options,
+    );
+  }
+}
+
+/**
+ * Batches that were appended to the journal cannot be read back. Those behind them are replayed all the same: what is lost is what this store
+ * held of the damaged ones alone. The last batch may also have been torn by a power cut, before anybody was told that it was on disk.
+ */
+export class JournalDamagedError extends StorageError {
+  readonly code = 'JOURNAL_DAMAGED';
+  constructor(directory: string, lostBatches: number, replayedBehind: number) {
+    super(
+      `${lostBatches} batches of the journal in ${directory} can't be read (${replayedBehind} behind them are replayed): unless the power was cut, check the disk; other replicas hold what they held`,
+      { directory, lostBatches, replayedBehind },
+    );
+  }
+}
+
+/** The data file's own structure does not hold together: a fault of the disk or of the file system. */
+export class StoreCorruptError extends StorageError {
+  readonly code = 'STORE_CORRUPT';
+  constructor(directory: string, options?: ErrorOptions) {
+    super(
+      `the data file in ${directory} is damaged: check the disk, and give the node an empty directory`,
+      undefined,
       options,
     );
   }

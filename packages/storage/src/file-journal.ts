@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { StoreFullError, StoreSyncFailedError, StoreUnwritableError } from './errors.ts';
 import { type FlushDone, type Journal, SharedFlush } from './journal.ts';
-import { decodeFrames, type Frame } from './journal-codec.ts';
+import { type JournalScan, scanFrames } from './journal-codec.ts';
 
 const closeFile = promisify(close);
 
@@ -104,13 +104,13 @@ export class FileJournal implements Journal {
 
 const journalPaths = (directory: string) => [join(directory, 'journal-0'), join(directory, 'journal-1')] as const;
 
-/** The frames of both files, each up to its first break. */
-export function readJournal(directory: string): Frame[][] {
+/** What both files hold above a number. */
+export function readJournal(directory: string, above: number): JournalScan[] {
   return journalPaths(directory).map((path) => {
     try {
-      return decodeFrames(readFileSync(path));
+      return scanFrames(readFileSync(path), above);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return scanFrames(new Uint8Array(0), above);
       throw error;
     }
   });

@@ -3,9 +3,9 @@
  *
  *     count (1)  per target: name's length (1), name, taken at (8)   record
  */
-export interface HintRecord {
-  /** By target: Unix milliseconds when the hint for it was taken. */
-  readonly owed: ReadonlyMap<string, number>;
+interface HintRecord {
+  /** By target. */
+  readonly owed: ReadonlyMap<string, Pick<OwedRow, 'takenMs'>>;
   readonly record: Uint8Array;
 }
 
@@ -16,7 +16,7 @@ export function encodeHint({ owed, record }: HintRecord): Uint8Array {
   out[0] = names.length;
   let at = 1;
   let i = 0;
-  for (const takenMs of owed.values()) {
+  for (const { takenMs } of owed.values()) {
     const name = names[i++]!;
     out[at] = name.length;
     out.set(name, at + 1);
@@ -29,12 +29,12 @@ export function encodeHint({ owed, record }: HintRecord): Uint8Array {
 /** Answers undefined for bytes that are no stand-in record. */
 export function decodeHint(bytes: Uint8Array): HintRecord | undefined {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const owed = new Map<string, number>();
+  const owed = new Map<string, { takenMs: number }>();
   let at = 1;
   for (let i = 0; i < (view[0] ?? 0); i++) {
     const nameEnd = at + 1 + (view[at] ?? 0);
     if (nameEnd + 8 > view.length) return undefined;
-    owed.set(view.toString('utf8', at + 1, nameEnd), view.readDoubleLE(nameEnd));
+    owed.set(view.toString('utf8', at + 1, nameEnd), { takenMs: view.readDoubleLE(nameEnd) });
     at = nameEnd + 8;
   }
   return owed.size === 0 ? undefined : { owed, record: bytes.subarray(at) };

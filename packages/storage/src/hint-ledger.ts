@@ -18,6 +18,10 @@ export class HintLedger {
     return this.#accounts.get(target)?.bytes ?? 0;
   }
 
+  targets(): Iterable<string> {
+    return this.#accounts.keys();
+  }
+
   /** A row of the index changed; undefined: it was, or is now, absent. */
   record(target: string, before: OwedRow | undefined, after: OwedRow | undefined): void {
     let account = this.#accounts.get(target);

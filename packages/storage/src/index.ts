@@ -18,6 +18,7 @@ export type { DiskHook } from './memory-journal.ts';
 export { type MemoryStoreOptions, memoryStore } from './memory-store.ts';
 export type {
   Durability,
+  FoldedRecord,
   ForeignDot,
   Hint,
   HintStats,
@@ -25,6 +26,7 @@ export type {
   RecordId,
   Store,
   StoredRecord,
+  StoreStats,
   WriteDone,
   WriteOptions,
   WriteResult,

@@ -99,22 +99,70 @@ export class FrameWriter {
   }
 }
 
-/** The unbroken run of frames from the start of a journal file; it ends at the first that is torn, stale or damaged. */
-export function decodeFrames(file: Uint8Array): Frame[] {
+/** The frames of a journal file, from its start. */
+export function decodeFrames(file: Uint8Array): readonly Frame[] {
+  return scanFrames(file, 0).frames;
+}
+
+/** What a journal file holds above a number. */
+export interface JournalScan {
+  readonly frames: readonly Frame[];
+  /** Numbers of frames that were begun, and are torn or damaged. */
+  readonly broken: ReadonlySet<number>;
+}
+
+/** More frames than a journal can hold. */
+const maxFrames = 2 ** 24;
+
+/** Bounds what is hashed in vain, of bytes that look like frames. */
+const hashesPerByte = 8;
+
+/**
+ * All whole frames whose number is above one that is known to be in the table below, behind a damaged one too: a fault of the disk in one
+ * frame is no reason to give up those that were acknowledged after it. What former rounds left in the file has lower numbers.
+ */
+export function scanFrames(file: Uint8Array, above: number): JournalScan {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.length);
   const frames: Frame[] = [];
-  let at = 0;
-  while (at + headBytes <= bytes.length) {
-    const end = at + headBytes + bytes.readUInt32LE(at);
-    if (end > bytes.length) break;
-    const { high, low } = hash64(bytes.subarray(at + 12, end));
-    if (low !== bytes.readInt32LE(at + 4) || high !== bytes.readInt32LE(at + 8)) break;
-    const sequence = Number(bytes.readBigUInt64LE(at + 12));
-    if (frames.length > 0 && sequence !== frames.at(-1)!.sequence + 1) break;
+  const broken = new Set<number>();
+  let budget = hashesPerByte * bytes.length;
+  for (let at = 0; at + headBytes <= bytes.length; ) {
+    const sequence = sequenceAt(bytes, at);
+    // Only what bears a number that may be wanted is worth a hash; a former round's frame is passed over byte by byte.
+    const end = sequence > above && sequence <= above + maxFrames && budget > 0 ? endAt(bytes, at) : undefined;
+    if (end === undefined) {
+      at++;
+      continue;
+    }
+    if (!isWhole(bytes, at, end)) {
+      broken.add(sequence);
+      budget -= end - at;
+      at++;
+      continue;
+    }
     frames.push({ sequence, rows: readRows(bytes, at + headBytes, end) });
     at = end;
   }
-  return frames;
+  return { frames, broken };
+}
+
+/** The number that stands where a frame that begins here has it. */
+function sequenceAt(bytes: Buffer, at: number): number {
+  const low = bytes[at + 12]! | (bytes[at + 13]! << 8) | (bytes[at + 14]! << 16);
+  const high = bytes[at + 16]! | (bytes[at + 17]! << 8) | (bytes[at + 18]! << 16) | (bytes[at + 19]! << 24);
+  return low + bytes[at + 15]! * 2 ** 24 + (high >>> 0) * 2 ** 32;
+}
+
+/** Where a frame that begins here would end; undefined: none can. */
+function endAt(bytes: Buffer, at: number): number | undefined {
+  const length = bytes.readUInt32LE(at);
+  const end = at + headBytes + length;
+  return length < rowHeadBytes || end > bytes.length ? undefined : end;
+}
+
+function isWhole(bytes: Buffer, at: number, end: number): boolean {
+  const { high, low } = hash64(bytes.subarray(at + 12, end));
+  return low === bytes.readInt32LE(at + 4) && high === bytes.readInt32LE(at + 8);
 }
 
 function readRows(bytes: Buffer, start: number, end: number): FrameRow[] {
@@ -139,18 +187,31 @@ function readRows(bytes: Buffer, start: number, end: number): FrameRow[] {
   return rows;
 }
 
-/**
- * What is to be replayed: frames above `checkpoint` without a gap. After a power cut the end of the older file may be missing; what the
- * newer one holds was then never acknowledged as durable, and goes too.
- */
+/** What is to be replayed: all frames above `checkpoint`, in order. */
 export function framesToReplay(files: readonly (readonly Frame[])[], checkpoint: number): Frame[] {
-  const replay: Frame[] = [];
-  let last = checkpoint;
-  for (const frames of files.filter((one) => one.length > 0).sort((a, b) => a[0]!.sequence - b[0]!.sequence))
-    for (const frame of frames) {
-      if (frame.sequence !== last + 1) continue;
-      replay.push(frame);
-      last = frame.sequence;
-    }
-  return replay;
+  return files
+    .flat()
+    .filter(({ sequence }) => sequence > checkpoint)
+    .sort((a, b) => a.sequence - b.sequence);
+}
+
+/** What is missing of a journal. */
+export interface JournalLoss {
+  /** Frames that cannot be read, and have others behind them. */
+  readonly inside: number;
+  /** Whether the frame behind the last one that is whole was begun: torn by a power cut, or damaged. */
+  readonly tail: boolean;
+  /** How many frames lie behind the first that is missing. */
+  readonly behind: number;
+}
+
+/** What is missing among the frames that are replayed. */
+export function lossOf(replayed: readonly Frame[], scans: readonly JournalScan[], checkpoint: number): JournalLoss {
+  const last = replayed.at(-1)?.sequence ?? checkpoint;
+  const firstGap = replayed.findIndex(({ sequence }, i) => sequence !== checkpoint + 1 + i);
+  return {
+    inside: last - checkpoint - replayed.length,
+    tail: scans.some(({ broken }) => broken.has(last + 1)),
+    behind: firstGap < 0 ? 0 : replayed.length - firstGap,
+  };
 }

@@ -79,13 +79,19 @@ export const owedPrefix = (target: string): ByteKey => `O${escapeEnd(utf8('targe
 export const owedKey = (target: string, encodedId: ByteKey): ByteKey => owedPrefix(target) + encodedId;
 export const leavesKey = (partition: number): ByteKey => `L${uint16(partition)}`;
 export const isPrimaryKey = (key: ByteKey): boolean => key.charCodeAt(0) === 0x50;
-export const primaryPartition = (key: ByteKey): number => readUint16(key, 1);
+export const partitionOfKey = (key: ByteKey): number => readUint16(key, 1);
 export const partitionPrefix = (partition: number): ByteKey => `P${uint16(partition)}`;
+export const partitionsAtMost = 65_536;
+/** Tables whose keys begin with a partition. */
+export type PartitionedTable = 'P' | 'H' | 'L';
+/** Where the partition's rows of a table begin; of one past the last partition: where the table ends. */
+export const partitionKey = (table: PartitionedTable, partition: number): ByteKey =>
+  partition >= partitionsAtMost ? nextTable(table) : `${table}${uint16(partition)}`;
+const nextTable = (table: string): ByteKey => String.fromCharCode(table.charCodeAt(0) + 1);
 export const metaKey = (name: string): ByteKey => `M${utf8('meta key', name)}`;
 export const metaName = (key: ByteKey): string => fromUtf8(key.slice(1));
 export const ownKey = (name: string): ByteKey => `S${name}`;
 export const barrierKey = (partition: number): ByteKey => `B${uint16(partition)}`;
-export const barrierPartition = (key: ByteKey): number => readUint16(key, 1);
 
 /** The target of a key of table O. */
 export function owedTarget(key: ByteKey): string {

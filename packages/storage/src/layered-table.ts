@@ -3,7 +3,7 @@ import type { Clock } from '@ringfort/bus';
 import { type Base, noBase } from './base.ts';
 import { type Journal, sync } from './journal.ts';
 import { type Frame, FrameWriter } from './journal-codec.ts';
-import { type ByteKey, isPrimaryKey, ownKey, primaryPartition } from './keys-core.ts';
+import { type ByteKey, isPrimaryKey, ownKey, partitionKey, partitionOfKey, partitionsAtMost, type PartitionedTable } from './keys-core.ts';
 import { Leaves, leafPlace } from './leaves.ts';
 import { type LateRow, Memtable, type Row, type Value } from './memtable.ts';
 
@@ -73,6 +73,19 @@ export class LayeredTable {
       if (value !== null) yield [key, value];
   }
 
+  /** Partitions that have rows in a table. */
+  partitions(table: PartitionedTable): Set<number> {
+    const found = new Set<number>();
+    for (const key of this.#active.firstKeys()) if (key.startsWith(table)) found.add(partitionOfKey(key));
+    for (let from = partitionKey(table, 0); ; ) {
+      const [first] = this.#options.base.range(from, partitionKey(table, partitionsAtMost));
+      if (first === undefined) return found;
+      const partition = partitionOfKey(first[0]);
+      found.add(partition);
+      from = partitionKey(table, partition + 1);
+    }
+  }
+
   /** Makes the batch in {@link frame} safe: it counts from now on. @throws STORE_FULL, STORE_SYNC_FAILED */
   commit(): void {
     this.#options.journal.append(this.frame.finish(this.#sequence + 1));
@@ -90,7 +103,7 @@ export class LayeredTable {
     this.#sequence = sequence;
     for (const { key, value, change } of rows) {
       this.show(key, value);
-      if (change !== undefined) this.leaves.of(primaryPartition(key)).xor(leafPlace(key).leaf, change);
+      if (change !== undefined) this.leaves.of(partitionOfKey(key)).xor(leafPlace(key).leaf, change);
     }
   }
 

@@ -53,11 +53,20 @@ export class PartitionLeaves {
     this.changed = true;
   }
 
+  at(leaf: number): Hash64 {
+    return { high: this.#halves[2 * leaf]!, low: this.#halves[2 * leaf + 1]! };
+  }
+
+  clear(): void {
+    this.#halves.fill(0);
+    this.changed = true;
+  }
+
   digests(): ReadonlyMap<number, string> {
     const digests = new Map<number, string>();
     for (let leaf = 0; leaf < leavesPerPartition; leaf++) {
-      const [high, low] = [this.#halves[2 * leaf]!, this.#halves[2 * leaf + 1]!];
-      if (high !== 0 || low !== 0) digests.set(leaf, hex64({ high, low }));
+      const sum = this.at(leaf);
+      if (sum.high !== 0 || sum.low !== 0) digests.set(leaf, hex64(sum));
     }
     return digests;
   }

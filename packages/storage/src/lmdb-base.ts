@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { open, type RootDatabase } from 'lmdb';
 import type { Base } from './base.ts';
 import { checkDataFile } from './data-file.ts';
-import { StoreFullError, StoreUnwritableError } from './errors.ts';
+import { StoreCorruptError, StoreFullError, StoreUnwritableError } from './errors.ts';
 import { type ByteKey, bytesOfKey, keyOfBytes, nextKey } from './keys-core.ts';
 import type { Row } from './memtable.ts';
 
@@ -43,14 +43,19 @@ export class LmdbBase implements Base {
     });
   }
 
+  /** @throws STORE_CORRUPT */
   get(key: ByteKey): Uint8Array | undefined {
-    return this.#db.getBinary(bytesOfKey(key));
+    try {
+      return this.#db.getBinary(bytesOfKey(key));
+    } catch (cause) {
+      throw new StoreCorruptError(this.#options.directory, { cause });
+    }
   }
 
   *range(start: ByteKey, end: ByteKey): Generator<readonly [ByteKey, Uint8Array]> {
     let from = start;
     for (;;) {
-      const keys = [...this.#db.getKeys({ start: bytesOfKey(from), end: bytesOfKey(end), limit: keysPerChunk })];
+      const keys = this.#keys(from, end);
       for (const bytes of keys) {
         const key = keyOfBytes(bytes);
         const value = this.get(key);
@@ -58,6 +63,14 @@ export class LmdbBase implements Base {
         from = nextKey(key);
       }
       if (keys.length < keysPerChunk) return;
+    }
+  }
+
+  #keys(start: ByteKey, end: ByteKey): Uint8Array[] {
+    try {
+      return [...this.#db.getKeys({ start: bytesOfKey(start), end: bytesOfKey(end), limit: keysPerChunk })];
+    } catch (cause) {
+      throw new StoreCorruptError(this.#options.directory, { cause });
     }
   }
 
@@ -97,7 +110,7 @@ export class LmdbBase implements Base {
       (reason: unknown) => reason,
     )) as (Error & { code?: number | string }) | undefined;
     const { directory } = this.#options;
-    if (/ENOSPC|No space left|MDB_MAP_FULL|Disk quota/i.test(`${cause?.code} ${cause?.message}`))
+    if (/ENOSPC|No space left|MDB_MAP_FULL|Disk quota|EFBIG|File too large/i.test(`${cause?.code} ${cause?.message}`))
       return new StoreFullError(directory, { cause: cause ?? error });
     return new StoreUnwritableError(directory, cause?.message ?? String(error), { cause: cause ?? error });
   }

@@ -1,13 +1,20 @@
 import { type Clock, type Random, systemClock, systemRandom } from '@ringfort/bus';
 import type { Base } from './base.ts';
 import { lockDirectory, makeDirectory } from './directory-lock.ts';
-import { StorageError, StoreFullError, StoreUnwritableError, StoreVersionMismatchError } from './errors.ts';
+import {
+  JournalDamagedError,
+  StorageError,
+  StoreFullError,
+  StoreUnwritableError,
+  StoreVersionMismatchError,
+} from './errors.ts';
 import { FileJournal, readJournal } from './file-journal.ts';
-import { type Frame, framesToReplay } from './journal-codec.ts';
+import { framesToReplay, type JournalLoss, type JournalScan, lossOf } from './journal-codec.ts';
 import { ownKey } from './keys-core.ts';
 import { checkpointKey, decodeSequence, encodeSequence, LayeredTable } from './layered-table.ts';
 import { LmdbBase } from './lmdb-base.ts';
 import type { Durability } from './port.ts';
+import { rebuildDerived } from './rebuild.ts';
 import { StoreEngine } from './store-engine.ts';
 
 /** The format of everything in the directory. */
@@ -38,6 +45,8 @@ export interface LmdbStoreOptions {
   readonly cacheBytes?: number;
   /** Writes that may wait, 65,536; past it `STORE_OVERLOADED`. */
   readonly maxQueuedWrites?: number;
+  /** Told at the opening of what cannot be read of the journal. A run of dots that such a store left is not to be gone on with. */
+  readonly onDamage?: (damage: JournalDamagedError) => void;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -74,7 +83,8 @@ async function openLocked(
   });
   opened.push(base);
   const storeId = await identify(base, directory, random);
-  const frames = readJournal(directory);
+  const checkpoint = decodeSequence(base.get(checkpointKey));
+  const scans = readJournal(directory, checkpoint);
   const journal = new FileJournal(directory);
   opened.push(journal);
   const table = new LayeredTable({
@@ -83,9 +93,10 @@ async function openLocked(
     clock,
     checkpointBytes: options.checkpointBytes ?? 64 * mebibyte,
     retryMs: 500,
-    lastSequence: decodeSequence(base.get(checkpointKey)),
+    lastSequence: checkpoint,
   });
-  await replay(table, frames, decodeSequence(base.get(checkpointKey)));
+  const { inside, tail, behind } = await replay(table, scans, checkpoint);
+  if (inside > 0 || tail) options.onDamage?.(new JournalDamagedError(directory, inside + (tail ? 1 : 0), behind));
   return new StoreEngine({
     storeId,
     durability: options.durability ?? 'fsync',
@@ -121,14 +132,20 @@ async function identify(base: Base, directory: string, random: Random): Promise<
   return Buffer.from(base.get(storeIdKey)!).toString();
 }
 
-type Frames = readonly (readonly Frame[])[];
-
 /** Moves what the journal holds into the base before anything overwrites it. A full disk is no reason not to serve reads. */
-export async function replay(table: LayeredTable, files: Frames, checkpoint: number): Promise<void> {
-  for (const frame of framesToReplay(files, checkpoint)) table.replay(frame);
-  const highest = Math.max(checkpoint, ...files.map((frames) => frames.at(-1)?.sequence ?? 0));
-  table.skipTo(highest + sequenceStride);
+export async function replay(
+  table: LayeredTable,
+  scans: readonly JournalScan[],
+  checkpoint: number,
+): Promise<JournalLoss> {
+  const files = scans.map(({ frames }) => frames);
+  const replayed = framesToReplay(files, checkpoint);
+  for (const frame of replayed) table.replay(frame);
+  const loss = lossOf(replayed, scans, checkpoint);
+  if (loss.inside > 0) rebuildDerived(table);
+  table.skipTo((replayed.at(-1)?.sequence ?? checkpoint) + sequenceStride);
   await table.checkpoint().catch((error: unknown) => {
     if (!(error instanceof StoreFullError)) throw error;
   });
+  return loss;
 }

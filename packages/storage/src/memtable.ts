@@ -77,6 +77,12 @@ export class Memtable {
     this.#bytes -= key.length + 64 + (before?.length ?? 0);
   }
 
+  /** A key of each group. */
+  *firstKeys(): Generator<ByteKey> {
+    this.takeIn(Number.POSITIVE_INFINITY);
+    for (const { rows } of this.#groups.values()) for (const key of rows.keys()) { yield key; break; }
+  }
+
   /** Rows with `start <= key < end`, in order; both of one group. */
   *range(start: ByteKey, end: ByteKey): Generator<Row> {
     if (isPrimaryKey(start)) this.takeIn(Number.POSITIVE_INFINITY);

@@ -1,4 +1,5 @@
 import type { ActorId, VersionedObject } from '@ringfort/versioning';
+import type { CorruptRecordError } from './errors.ts';
 
 /** Where a record lives. The order of the store is (partition, bucket, key), bytewise. */
 export interface RecordId {
@@ -58,8 +59,9 @@ export interface ForeignDot {
 /** A stand-in record: one per key, with the set of primaries it is owed to. */
 export interface Hint {
   readonly id: RecordId;
-  readonly bytes: Uint8Array;
-  readonly digest: string;
+  /** Undefined, as is the digest: the record is corrupt. All that can be done for those it is owed to is what other replicas hold. */
+  readonly bytes: Uint8Array | undefined;
+  readonly digest: string | undefined;
   readonly owedTo: readonly string[];
 }
 
@@ -69,6 +71,20 @@ export interface HintStats {
   readonly bytes: number;
   /** Unix milliseconds when the oldest was taken; for the backlog's age. */
   readonly oldestMs: number | undefined;
+}
+
+export interface StoreStats {
+  readonly records: number;
+  readonly hintRecords: number;
+  readonly bytesOnDisk: number;
+  /** How many were found corrupt since the store was opened. */
+  readonly corruptRecords: number;
+}
+
+export interface FoldedRecord {
+  readonly id: RecordId;
+  /** Undefined: it is corrupt. */
+  readonly record: StoredRecord | undefined;
 }
 
 export interface Page<T> {
@@ -87,13 +103,15 @@ export interface Store {
   readonly durability: Durability;
   /** The primary record. Verifies the checksum of what is not in memory yet: `CORRUPT_RECORD`. */
   read(id: RecordId): StoredRecord | undefined;
-  /** Read-merge-write in one transaction, the Merkle leaf updated in it. */
+  /** Read-merge-write in one transaction, the Merkle leaf updated in it. Takes the place of a record that is corrupt. */
   write(id: RecordId, bytes: Uint8Array, options?: WriteOptions): Promise<WriteResult>;
   /** {@link Store.write} by callback, for the hot path: no promise is made. Always answers later, once. */
   submit(id: RecordId, bytes: Uint8Array, options: WriteOptions, done: WriteDone): void;
 
   /** Who is told of foreign dots: the coordinator. Replaces the former listener. */
   onForeignDot(listener: (dot: ForeignDot) => void): void;
+  /** Who is told of records that are found corrupt, each once until it is replaced. Replaces the former listener. */
+  onCorrupt(listener: (fault: CorruptRecordError) => void): void;
 
   /** The stand-in record of the key. */
   readHint(id: RecordId): StoredRecord | undefined;
@@ -103,14 +121,17 @@ export interface Store {
   hintStats(): readonly HintStats[];
   /** Hints owed to one target, oldest key order, paged and bounded by bytes. */
   hints(target: string, after: Uint8Array | undefined, limits: { maxItems: number; maxBytes: number }): Page<Hint>;
-  /** The target has acknowledged exactly this digest; a hint that has changed since stays owed. Drops the record once nobody is owed. */
-  hintDelivered(id: RecordId, target: string, digest: string): Promise<void>;
+  /**
+   * The target has acknowledged exactly this digest; a hint that has changed since stays owed. Drops the record once nobody is owed.
+   * Without a digest: the record is corrupt, and the target has what the other replicas hold.
+   */
+  hintDelivered(id: RecordId, target: string, digest: string | undefined): Promise<void>;
 
   /** Records of one partition (of one bucket, when given), in order, after the cursor; at most `maxItems` and `maxBytes`. */
   fold(
     query: { partition: number; bucket?: string; after?: Uint8Array; fromKey?: string },
     limits: { maxItems: number; maxBytes: number },
-  ): Page<{ id: RecordId; record: StoredRecord }>;
+  ): Page<FoldedRecord>;
   /** Merkle leaf digests of a partition: XOR-combinable 64-bit hashes by leaf index. */
   leaves(partition: number): ReadonlyMap<number, string>;
 
@@ -124,7 +145,7 @@ export interface Store {
   listMeta(prefix: string): ReadonlyMap<string, Uint8Array>;
 
   /** Approximate counts for status pages. */
-  stats(): { records: number; hintRecords: number; bytesOnDisk: number };
+  stats(): StoreStats;
   /** Waits for pending writes, syncs, closes, releases the directory. */
   close(): Promise<void>;
 }

@@ -1,8 +1,9 @@
+import { CorruptRecordError } from './errors.ts';
 import { type ByteKey, decodeId, primaryKey } from './keys-core.ts';
 import { type LeafPlace, leafPlace } from './leaves.ts';
 import type { LateRow } from './memtable.ts';
 import type { RecordId } from './port.ts';
-import { RecordView } from './record-codec.ts';
+import { type RecordView, readable } from './record-codec.ts';
 
 /** What a record costs in memory beside its bytes: the entry, the view and the decoded object; an estimate. */
 const entryBytes = 1024;
@@ -22,12 +23,15 @@ export class Entry {
   used = true;
   /** Whether the table does not have what counts now. */
   unsettled = false;
+  /** Why what is stored under the id cannot be read: until something else is written in its place. */
+  fault: CorruptRecordError | undefined;
   #place: LeafPlace | undefined;
 
-  constructor(id: RecordId, key: ByteKey, current: RecordView | undefined) {
+  constructor(id: RecordId, key: ByteKey, current: RecordView | undefined, fault: CorruptRecordError | undefined) {
     this.id = id;
     this.key = key;
     this.current = current;
+    this.fault = fault;
   }
 
   get place(): LeafPlace {
@@ -45,6 +49,8 @@ export interface RecordTable {
   get(key: ByteKey): Uint8Array | undefined;
   /** Takes a committed record over. */
   show(key: ByteKey, stored: Uint8Array): void;
+  /** Told of a record that cannot be read, whenever it is loaded. */
+  corrupt?(key: ByteKey, fault: CorruptRecordError): void;
 }
 
 /** By bucket, by key. */
@@ -77,12 +83,13 @@ export class RecordCache {
 
   /** The record of the id. @throws CORRUPT_RECORD, KEY_TOO_LONG */
   read(id: RecordId): RecordView | undefined {
-    const { current } = this.of(id);
+    const { current, fault } = this.of(id);
     if (this.#bytes > this.#maxBytes) this.trim();
+    if (fault !== undefined) throw fault;
     return current;
   }
 
-  /** The entry of the id, read from the table when there is none yet; it stays until the next {@link trim}. @throws CORRUPT_RECORD, KEY_TOO_LONG */
+  /** The entry of the id, read from the table when there is none yet; it stays until the next {@link trim}. @throws KEY_TOO_LONG */
   of(id: RecordId): Entry {
     const entry = this.#partitions.get(id.partition)?.get(id.bucket)?.get(id.key);
     if (entry === undefined) return this.#load(id);
@@ -96,6 +103,7 @@ export class RecordCache {
     this.#bytes += staged!.storedBytes - (current === undefined ? 0 : current.storedBytes);
     entry.current = staged;
     entry.staged = undefined;
+    entry.fault = undefined;
     if (entry.unsettled) return;
     entry.unsettled = true;
     const slot = this.#nextLate;
@@ -148,7 +156,10 @@ export class RecordCache {
       if (known !== undefined) return known;
     }
     const stored = this.#table.get(key);
-    const entry = new Entry(id, key, stored === undefined ? undefined : RecordView.read(stored, id));
+    const found = stored === undefined ? undefined : readable(stored, id);
+    const entry =
+      found instanceof CorruptRecordError ? new Entry(id, key, undefined, found) : new Entry(id, key, found, undefined);
+    if (entry.fault !== undefined) this.#table.corrupt?.(key, entry.fault);
     this.#keysOf(id).set(id.key, entry);
     this.#ring.push(entry);
     this.#bytes += entry.bytes;

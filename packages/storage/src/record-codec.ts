@@ -1,6 +1,6 @@
 import { type ActorId, decodeObject, type VersionedObject } from '@ringfort/versioning';
 import { CorruptRecordError } from './errors.ts';
-import { type Hash64, hash64, hex64 } from './hash.ts';
+import { type Hash64, hash64, hex64, sameHash } from './hash.ts';
 import type { RecordId, StoredRecord } from './port.ts';
 import { takeMemory, takenAt } from './record-memory.ts';
 
@@ -43,14 +43,19 @@ export class RecordView implements StoredRecord, Hash64 {
 
   /** A record that comes from a store, verified. @throws CORRUPT_RECORD */
   static read(record: Uint8Array, id: RecordId): RecordView {
-    if (record.length < headBytes || record[0] !== format) throw new CorruptRecordError(id, 'it has no known format');
+    const bytes = record.length;
+    if (bytes < headBytes || record[0] !== format)
+      throw new CorruptRecordError(id, 'it has no known format', { bytes });
     const nameEnd = headBytes + record[1]!;
-    if (nameEnd > record.length) throw new CorruptRecordError(id, 'it is too short');
+    if (nameEnd > bytes) throw new CorruptRecordError(id, 'it is too short', { bytes });
     let actor = '';
     for (let i = headBytes; i < nameEnd; i++) actor += String.fromCharCode(record[i]!);
     const hash = hash64(record.subarray(nameEnd));
-    if (int32At(record, 2) !== (hash.low ^ actorHash(actor)) || int32At(record, 6) !== hash.high)
-      throw new CorruptRecordError(id, 'its checksum does not match');
+    const wanted = { low: int32At(record, 2) ^ actorHash(actor), high: int32At(record, 6) };
+    if (!sameHash(hash, wanted)) {
+      const evidence = { bytes, checksum: hex64(wanted), found: hex64(hash) };
+      throw new CorruptRecordError(id, 'its checksum does not match', evidence);
+    }
     return new RecordView(record, nameEnd, record.length, hash, actor, id);
   }
 
@@ -100,8 +105,18 @@ export class RecordView implements StoredRecord, Hash64 {
     try {
       return decodeObject(this.bytes);
     } catch (cause) {
-      throw new CorruptRecordError(this.#id, 'its object does not decode', { cause });
+      throw new CorruptRecordError(this.#id, 'its object does not decode', {}, { cause });
     }
+  }
+}
+
+/** A record that comes from a store, or why it cannot be read. */
+export function readable(record: Uint8Array, id: RecordId): RecordView | CorruptRecordError {
+  try {
+    return RecordView.read(record, id);
+  } catch (error) {
+    if (error instanceof CorruptRecordError) return error;
+    throw error;
   }
 }
 

@@ -21,8 +21,8 @@ import {
   StoreReadOnlyError,
 } from './errors.ts';
 import { bytesOfKey, primaryKey } from './keys-core.ts';
-import type { Store, WriteDone, WriteResult } from './port.ts';
-import { type StorageEvent, type StorageMode, storageMachine } from './storage-machine.ts';
+import type { Store, StoredRecord, WriteDone, WriteResult } from './port.ts';
+import { type StorageMode, storageMachine } from './storage-machine.ts';
 
 /** Where failures are told; a pino logger fits. */
 export interface Logger {
@@ -61,7 +61,7 @@ export function serveStorage(options: ServeStorageOptions): ServedStorage {
     bus.serve(
       address,
       replicaRead,
-      guardReads(gate, (request, inbound) => readReplica(store, request, inbound)),
+      guarded(gate, (request, inbound) => readReplica(store, request, inbound)),
     ),
     bus.answer(address, replicaWrite, (request, inbound, done) => {
       gate.checkWritable();
@@ -74,12 +74,12 @@ export function serveStorage(options: ServeStorageOptions): ServedStorage {
     bus.serve(
       address,
       replicaVerify,
-      guardReads(gate, (request) => verifyReplicas(store, request, gate.report)),
+      guarded(gate, (request) => verifyReplicas(store, request)),
     ),
     bus.serve(
       address,
       replicaKeys,
-      guardReads(gate, (request) => listKeys(store, request, clock.now())),
+      guarded(gate, (request) => listKeys(store, request, clock.now())),
     ),
   ];
   return {
@@ -133,11 +133,10 @@ function startGate(store: Store, clock: Clock, logger: Logger | undefined, isSer
     error: (error) => logger?.warn({ error }, 'the storage machine failed'),
   });
   actor.start();
-  const report = (error: unknown) => {
-    const type: StorageEvent['type'] = error instanceof CorruptRecordError ? 'record.corrupted' : 'write.failed';
-    if (type === 'record.corrupted') logger?.warn({ error }, 'a record is corrupt');
-    actor.send({ type, error });
-  };
+  store.onCorrupt((error) => {
+    logger?.warn({ error, ...error.details }, 'a record is corrupt: it will be replaced by what other replicas hold');
+    actor.send({ type: 'record.corrupted', error });
+  });
   return {
     get mode() {
       return mode;
@@ -146,7 +145,7 @@ function startGate(store: Store, clock: Clock, logger: Logger | undefined, isSer
       listeners.add(listener);
       return { unsubscribe: () => listeners.delete(listener) };
     },
-    report,
+    report: (error) => actor.send({ type: 'write.failed', error }),
     checkReadable() {
       if (!isServing()) throw new NotServingError();
       if (mode !== 'serving' && mode !== 'readOnly') throw new StoreClosedError();
@@ -174,15 +173,10 @@ function modeOf(value: string | Record<string, unknown>): StorageMode {
   return (typeof value === 'string' ? value : Object.keys(value)[0]) as StorageMode;
 }
 
-function guardReads<Q, R>(gate: Gate, read: (request: Q, inbound: Inbound) => R): (request: Q, inbound: Inbound) => R {
+function guarded<Q, R>(gate: Gate, read: (request: Q, inbound: Inbound) => R): (request: Q, inbound: Inbound) => R {
   return (request, inbound) => {
     gate.checkReadable();
-    try {
-      return read(request, inbound);
-    } catch (error) {
-      if (error instanceof CorruptRecordError) gate.report(error);
-      throw error;
-    }
+    return read(request, inbound);
   };
 }
 
@@ -194,18 +188,13 @@ function readReplica(store: Store, request: ReplicaReadRequest, { barrier }: Inb
   return digest === request.have ? { digest } : { digest, object: record.bytes };
 }
 
-function verifyReplicas(
-  store: Store,
-  { items }: ReplicaVerifyRequest,
-  report: (error: unknown) => void,
-): ReplicaVerifyReply {
+function verifyReplicas(store: Store, { items }: ReplicaVerifyRequest): ReplicaVerifyReply {
   const stale: number[] = [];
   for (const [index, { digest, ...id }] of items.entries()) {
     try {
       if (store.read(id)?.digest !== digest) stale.push(index);
     } catch (error) {
       if (!(error instanceof CorruptRecordError)) throw error;
-      report(error);
       stale.push(index);
     }
   }
@@ -245,6 +234,9 @@ function listKeys(store: Store, { partition, bucket, after, limit }: KeysRequest
   const cursor =
     after === undefined || after === '' ? {} : { after: bytesOfKey(primaryKey({ partition, bucket, key: after })) };
   const { items, next } = store.fold({ partition, bucket, ...cursor }, { maxItems: limit, maxBytes: maxFoldBytes });
-  const keys = items.map(({ id, record }) => ({ key: id.key, live: liveSiblings(record.object, nowMs).length > 0 }));
+  // Of a corrupt record nobody knows: a key too many is seen by whoever gets it, one too few by nobody.
+  const isLive = (record: StoredRecord | undefined) =>
+    record === undefined || liveSiblings(record.object, nowMs).length > 0;
+  const keys = items.map(({ id, record }) => ({ key: id.key, live: isLive(record) }));
   return { keys, more: next !== undefined };
 }

@@ -1,9 +1,11 @@
+import type { CorruptRecords } from './corrupt-records.ts';
 import { type Hash64, sameHash } from './hash.ts';
 import type { OwedRow } from './hint-codec.ts';
 import type { HintLedger } from './hint-ledger.ts';
 import { type ByteKey, ownKey } from './keys-core.ts';
 import type { LayeredTable } from './layered-table.ts';
 import { leafChange } from './leaves.ts';
+import { lostShare } from './lost-share.ts';
 import type { Value } from './memtable.ts';
 import type { RecordId } from './port.ts';
 import type { Entry, RecordCache } from './record-cache.ts';
@@ -26,6 +28,7 @@ export interface StageParts {
   readonly table: LayeredTable;
   readonly records: RecordCache;
   readonly ledger: HintLedger;
+  readonly corrupt: CorruptRecords;
 }
 
 /**
@@ -39,6 +42,8 @@ export class Stage {
   readonly #rows = new Map<ByteKey, Value>();
   readonly #owedChanges: OwedChange[] = [];
   readonly #owedBytes = new Map<string, number>();
+  /** What the leaves counted of corrupt records that are replaced. */
+  readonly #lost: { readonly entry: Entry; readonly share: Hash64 }[] = [];
   readonly #countsBefore: Counts;
   #counts: Counts;
 
@@ -71,12 +76,30 @@ export class Stage {
     let change = noChange;
     if (before === undefined || !sameHash(before, after)) {
       change = leafChange(keyHash, before, after);
+      if (before === undefined && entry.fault !== undefined) change = both(change, this.#replaced(entry));
       leaves.of(entry.id.partition).xor(leaf, change);
     }
     frame.record(entry.key, after.stored, change);
-    if (before === undefined) this.count({ records: 1 });
+    if (before === undefined && entry.fault === undefined) this.count({ records: 1 });
     if (entry.staged === undefined) this.#entries.push(entry);
     entry.staged = after;
+  }
+
+  /** A corrupt record goes, and with it what its leaf counts of it. */
+  #replaced(entry: Entry): Hash64 {
+    const share = lostShare(this.#parts.table, entry, this.#entries);
+    this.#lost.push({ entry, share });
+    this.#parts.corrupt.replaced(entry.key);
+    return share;
+  }
+
+  get corrupt(): CorruptRecords {
+    return this.#parts.corrupt;
+  }
+
+  /** Who is owed anything at all. */
+  targets(): Set<string> {
+    return new Set([...this.#parts.ledger.targets(), ...this.#owedBytes.keys()]);
   }
 
   /** Bytes owed to a target once this batch counts. */
@@ -123,12 +146,16 @@ export class Stage {
       this.#parts.table.leaves.of(entry.id.partition).xor(leaf, leafChange(keyHash, entry.current, entry.staged!));
       entry.staged = undefined;
     }
+    for (const { entry, share } of this.#lost)
+      this.#parts.table.leaves.of(entry.id.partition).xor(entry.place.leaf, share);
   }
 }
 
+const both = (a: Hash64, b: Hash64): Hash64 => ({ high: a.high ^ b.high, low: a.low ^ b.low });
+
 const noChange: Hash64 = { high: 0, low: 0 };
 
-function encodeCounts({ records, hintRecords }: Counts): Uint8Array {
+export function encodeCounts({ records, hintRecords }: Counts): Uint8Array {
   const out = Buffer.allocUnsafe(16);
   out.writeDoubleLE(records, 0);
   out.writeDoubleLE(hintRecords, 8);

@@ -1,7 +1,8 @@
 import type { Clock } from '@ringfort/bus';
 import { Answers } from './answers.ts';
 import type { Base } from './base.ts';
-import { StoreClosedError } from './errors.ts';
+import { CorruptRecords } from './corrupt-records.ts';
+import { CorruptRecordError, StoreClosedError } from './errors.ts';
 import { GroupCommit } from './group-commit.ts';
 import { decodeOwedRow } from './hint-codec.ts';
 import { HintLedger } from './hint-ledger.ts';
@@ -12,6 +13,7 @@ import { page } from './paging.ts';
 import { OtherWrite, type PendingWrite, RecordWrite, type WriteRules } from './pending-write.ts';
 import type {
   Durability,
+  FoldedRecord,
   ForeignDot,
   Hint,
   HintStats,
@@ -19,12 +21,13 @@ import type {
   RecordId,
   Store,
   StoredRecord,
+  StoreStats,
   WriteDone,
   WriteOptions,
   WriteResult,
 } from './port.ts';
 import { RecordCache } from './record-cache.ts';
-import { RecordView } from './record-codec.ts';
+import { readable } from './record-codec.ts';
 import { type Counts, countsKey, decodeCounts, Stage } from './stage.ts';
 import { checkBarrier, readHint, stageDelivered, stageHint, type Written } from './write-core.ts';
 
@@ -56,6 +59,7 @@ export class StoreEngine implements Store {
   readonly #table: LayeredTable;
   readonly #records: RecordCache;
   readonly #ledger = new HintLedger();
+  readonly #corrupt = new CorruptRecords();
   readonly #barriers = new Map<number, number>();
   readonly #answers: Answers;
   readonly #commits: GroupCommit<Stage, PendingWrite>;
@@ -73,14 +77,22 @@ export class StoreEngine implements Store {
     this.storeId = options.storeId;
     this.durability = options.durability;
     this.#table = options.table;
-    this.#records = new RecordCache(options.table, options.cacheBytes);
+    const { table } = options;
+    this.#records = new RecordCache(
+      {
+        get: (key) => table.get(key),
+        show: (key, stored) => table.show(key, stored),
+        corrupt: (key, fault) => this.#corrupt.note(key, fault),
+      },
+      options.cacheBytes,
+    );
     options.table.onSettle(() => this.#records.takeLate());
     this.#counts = decodeCounts(options.table.get(countsKey));
     for (const [key, value] of this.#table.range('B', 'C'))
-      this.#barriers.set(keys.barrierPartition(key), Buffer.from(value).readUInt32LE());
+      this.#barriers.set(keys.partitionOfKey(key), Buffer.from(value).readUInt32LE());
     for (const [key, row] of this.#table.range('O', 'P'))
       this.#ledger.record(keys.owedTarget(key), undefined, decodeOwedRow(row));
-    const parts = { table: this.#table, records: this.#records, ledger: this.#ledger };
+    const parts = { table, records: this.#records, ledger: this.#ledger, corrupt: this.#corrupt };
     this.#answers = new Answers(options);
     this.#commits = new GroupCommit({
       nextTurn: options.nextTurn,
@@ -114,6 +126,10 @@ export class StoreEngine implements Store {
     this.#onForeignDot = listener;
   }
 
+  onCorrupt(listener: (fault: CorruptRecordError) => void): void {
+    this.#corrupt.listener = listener;
+  }
+
   #told(id: RecordId, standIn: boolean, written: Written): Written {
     if (written.foreign !== undefined) this.#onForeignDot?.({ id, standIn, ...written.foreign });
     return written;
@@ -121,8 +137,12 @@ export class StoreEngine implements Store {
 
   readHint(id: RecordId): StoredRecord | undefined {
     this.#checkOpen();
-    const stored = this.#table.get(keys.hintKey(id));
-    return stored === undefined ? undefined : RecordView.read(readHint(stored, id).record, id);
+    const key = keys.hintKey(id);
+    const stored = this.#table.get(key);
+    const found = stored === undefined ? undefined : readHint(stored, id);
+    if (!(found instanceof CorruptRecordError)) return found?.record;
+    this.#corrupt.note(key, found);
+    throw found;
   }
 
   writeHint(
@@ -148,16 +168,21 @@ export class StoreEngine implements Store {
     this.#checkOpen();
     const prefix = keys.owedPrefix(target);
     const start = after === undefined ? prefix : keys.nextKey(keys.keyOfBytes(after));
-    return page(this.#table.range(start, keys.afterPrefix(prefix)), limits, (key) => {
+    return page<Hint>(this.#table.range(start, keys.afterPrefix(prefix)), limits, (key) => {
       const encodedId = key.slice(prefix.length);
       const id = keys.decodeId(encodedId, 0);
-      const { owed, record } = readHint(this.#table.get(`H${encodedId}`) ?? new Uint8Array(0), id);
-      const view = RecordView.read(record, id);
-      return [{ id, bytes: view.bytes, digest: view.digest, owedTo: [...owed.keys()] }, view.bytes.length];
+      const stored = this.#table.get(`H${encodedId}`) ?? nothing;
+      const found = readHint(stored, id, target);
+      if (found instanceof CorruptRecordError) {
+        this.#corrupt.note(`H${encodedId}`, found);
+        return [{ id, bytes: undefined, digest: undefined, owedTo: [target] }, stored.length];
+      }
+      const { record, owedTo } = found;
+      return [{ id, bytes: record.bytes, digest: record.digest, owedTo }, record.bytes.length];
     });
   }
 
-  async hintDelivered(id: RecordId, target: string, digest: string): Promise<void> {
+  async hintDelivered(id: RecordId, target: string, digest: string | undefined): Promise<void> {
     await this.#commit(false, (stage) => {
       stageDelivered(stage, id, target, digest);
       return undefined;
@@ -167,7 +192,7 @@ export class StoreEngine implements Store {
   fold(
     query: { partition: number; bucket?: string; after?: Uint8Array; fromKey?: string },
     limits: { maxItems: number; maxBytes: number },
-  ): Page<{ id: RecordId; record: StoredRecord }> {
+  ): Page<FoldedRecord> {
     this.#checkOpen();
     const { partition, bucket, fromKey } = query;
     const prefix = bucket === undefined ? keys.partitionPrefix(partition) : `P${keys.bucketPrefix(partition, bucket)}`;
@@ -177,10 +202,12 @@ export class StoreEngine implements Store {
       const next = keys.nextKey(keys.keyOfBytes(query.after));
       if (next > start) start = next;
     }
-    return page(this.#table.range(start, keys.afterPrefix(prefix)), limits, (key, stored) => {
+    return page<FoldedRecord>(this.#table.range(start, keys.afterPrefix(prefix)), limits, (key, stored) => {
       const id = keys.decodeId(key, 1);
-      const record = RecordView.read(stored, id);
-      return [{ id, record }, record.bytes.length];
+      const found = readable(stored, id);
+      if (!(found instanceof CorruptRecordError)) return [{ id, record: found }, found.bytes.length];
+      this.#corrupt.note(key, found);
+      return [{ id, record: undefined }, stored.length];
     });
   }
 
@@ -226,8 +253,9 @@ export class StoreEngine implements Store {
     return entries;
   }
 
-  stats(): { records: number; hintRecords: number; bytesOnDisk: number } {
-    return { ...this.#counts, bytesOnDisk: this.#closed ? 0 : this.#options.base.bytesOnDisk() };
+  stats(): StoreStats {
+    const bytesOnDisk = this.#closed ? 0 : this.#options.base.bytesOnDisk();
+    return { ...this.#counts, bytesOnDisk, corruptRecords: this.#corrupt.found };
   }
 
   close(): Promise<void> {
@@ -266,6 +294,8 @@ export class StoreEngine implements Store {
     return sync ?? this.durability === 'fsync';
   }
 }
+
+const nothing = new Uint8Array(0);
 
 /** Settles a promise with a write's result, in a plain object of its own. */
 function settler(resolve: (result: WriteResult) => void, reject: (error: Error) => void): WriteDone {

@@ -1,10 +1,10 @@
 import type { ActorId } from '@ringfort/versioning';
 import { BarrierBehindError, CorruptRecordError, HintsFullError } from './errors.ts';
-import { decodeHint, encodeHint, encodeOwedRow, type HintRecord, type OwedRow } from './hint-codec.ts';
+import { decodeHint, decodeOwedRow, encodeHint, encodeOwedRow, type OwedRow } from './hint-codec.ts';
 import { type ByteKey, encodeId, owedKey } from './keys-core.ts';
 import { mergeRecord, type SeenAhead } from './merge-core.ts';
 import type { RecordId } from './port.ts';
-import { RecordView } from './record-codec.ts';
+import { type RecordView, readable } from './record-codec.ts';
 import type { Stage } from './stage.ts';
 
 /** What a write did, before it is known whether it is on disk. */
@@ -33,68 +33,99 @@ export interface HintWrite {
   readonly maxBytesPerTarget: number;
 }
 
+/** A stand-in record as a write finds it. */
+interface HeldHint {
+  /** Undefined: it is corrupt. */
+  readonly record: RecordView | undefined;
+  /** By whom it is owed to, as the index has it: which is right also where the record cannot be read. */
+  readonly owed: ReadonlyMap<string, OwedRow>;
+}
+
 /** Merges into the stand-in record and adds to whom it is owed. Stages everything or throws and stages nothing. */
 export function stageHint(stage: Stage, { id, bytes, owedTo, actor, nowMs, maxBytesPerTarget }: HintWrite): Written {
   const encodedId = encodeId(id);
-  const key = `H${encodedId}`;
-  const stored = stage.get(key);
-  const before = stored === undefined ? undefined : readHint(stored, id);
-  const held = before === undefined ? undefined : RecordView.read(before.record, id);
-  const outcome = mergeRecord(id, held, bytes, actor);
-  const { after } = outcome;
-  const record = after.stored;
-  const owed = new Map(before?.owed);
-  for (const target of owedTo) if (!owed.has(target)) owed.set(target, nowMs);
-  if (after === held && owed.size === before?.owed.size) return outcome;
+  const held = heldHint(stage, id, encodedId);
+  const outcome = mergeRecord(id, held?.record, bytes, actor);
+  const record = outcome.after.stored;
+  const owed = new Map<string, OwedRow>();
+  for (const [target, { takenMs }] of held?.owed ?? []) owed.set(target, { bytes: record.length, takenMs });
+  for (const target of owedTo) if (!owed.has(target)) owed.set(target, { bytes: record.length, takenMs: nowMs });
+  if (outcome.after === held?.record && owed.size === held.owed.size) return outcome;
   for (const target of owed.keys()) {
-    const grown = stage.owedBytes(target) + record.length - (before?.owed.has(target) ? before.record.length : 0);
+    const grown = stage.owedBytes(target) + record.length - (held?.owed.get(target)?.bytes ?? 0);
     if (grown > maxBytesPerTarget && grown > stage.owedBytes(target))
       throw new HintsFullError(target, maxBytesPerTarget);
   }
-  replaceHint(stage, encodedId, before, { owed, record });
+  stageOwed(stage, encodedId, held?.owed, owed);
+  stage.set(`H${encodedId}`, encodeHint({ owed, record }));
+  if (held === undefined) stage.count({ hintRecords: 1 });
+  else if (held.record === undefined) stage.corrupt.replaced(`H${encodedId}`);
   return outcome;
 }
 
-/** The target has the object of this digest: it is owed no more, if that is still what is held. */
-export function stageDelivered(stage: Stage, id: RecordId, target: string, digest: string): void {
+/**
+ * The target has the object of this digest: it is owed no more, if that is still what is held. Without a digest: if what is held is corrupt.
+ */
+export function stageDelivered(stage: Stage, id: RecordId, target: string, digest: string | undefined): void {
   const encodedId = encodeId(id);
-  const stored = stage.get(`H${encodedId}`);
-  if (stored === undefined) return;
-  const before = readHint(stored, id);
-  if (!before.owed.has(target) || RecordView.read(before.record, id).digest !== digest) return;
-  const owed = new Map(before.owed);
+  if (stage.get(owedKey(target, encodedId)) === undefined) return;
+  const held = heldHint(stage, id, encodedId, target);
+  if (held === undefined || held.record?.digest !== digest) return;
+  const owed = new Map(held.owed);
   owed.delete(target);
-  replaceHint(stage, encodedId, before, owed.size === 0 ? undefined : { owed, record: before.record });
+  stageOwed(stage, encodedId, held.owed, owed);
+  if (owed.size === 0) {
+    stage.set(`H${encodedId}`, null);
+    stage.count({ hintRecords: -1 });
+    stage.corrupt.replaced(`H${encodedId}`);
+  } else if (held.record !== undefined) {
+    stage.set(`H${encodedId}`, encodeHint({ owed, record: held.record.stored }));
+  }
 }
 
-function replaceHint(
+function heldHint(stage: Stage, id: RecordId, encodedId: ByteKey, target?: string): HeldHint | undefined {
+  const stored = stage.get(`H${encodedId}`);
+  if (stored === undefined) return undefined;
+  const found = readHint(stored, id, target);
+  const isCorrupt = found instanceof CorruptRecordError;
+  if (isCorrupt) stage.corrupt.note(`H${encodedId}`, found);
+  const owed = new Map<string, OwedRow>();
+  for (const target of isCorrupt ? stage.targets() : found.owedTo) {
+    const row = stage.get(owedKey(target, encodedId));
+    if (row !== undefined) owed.set(target, decodeOwedRow(row));
+  }
+  return { record: isCorrupt ? undefined : found.record, owed };
+}
+
+/** The index by target. */
+function stageOwed(
   stage: Stage,
   encodedId: ByteKey,
-  before: HintRecord | undefined,
-  after: HintRecord | undefined,
+  before: ReadonlyMap<string, OwedRow> | undefined,
+  after: ReadonlyMap<string, OwedRow>,
 ): void {
-  const targets = new Set([...(before?.owed.keys() ?? []), ...(after?.owed.keys() ?? [])]);
-  for (const target of targets) {
-    const [was, is] = [owedRow(before, target), owedRow(after, target)];
+  for (const target of new Set([...(before?.keys() ?? []), ...after.keys()])) {
+    const [was, is] = [before?.get(target), after.get(target)];
     if (was?.bytes === is?.bytes && was?.takenMs === is?.takenMs) continue;
     stage.set(owedKey(target, encodedId), is === undefined ? null : encodeOwedRow(is));
     stage.moveOwed(target, was, is);
   }
-  stage.set(`H${encodedId}`, after === undefined ? null : encodeHint(after));
-  if (before === undefined) stage.count({ hintRecords: 1 });
-  if (after === undefined) stage.count({ hintRecords: -1 });
 }
 
-function owedRow(hint: HintRecord | undefined, target: string): OwedRow | undefined {
-  const takenMs = hint?.owed.get(target);
-  return hint === undefined || takenMs === undefined ? undefined : { bytes: hint.record.length, takenMs };
+/** A stand-in record that can be read. */
+interface ReadHint {
+  readonly owedTo: readonly string[];
+  readonly record: RecordView;
 }
 
-/** @throws CORRUPT_RECORD */
-export function readHint(stored: Uint8Array, id: RecordId): HintRecord {
+/** A stand-in record from a store, or why it cannot be read. @param target by the index, it is owed to this one among others */
+export function readHint(stored: Uint8Array, id: RecordId, target?: string): ReadHint | CorruptRecordError {
   const hint = decodeHint(stored);
-  if (hint === undefined) throw new CorruptRecordError(id, 'its list of targets does not decode');
-  return hint;
+  if (hint === undefined) return new CorruptRecordError(id, 'its list of targets does not decode');
+  if (target !== undefined && !hint.owed.has(target))
+    return new CorruptRecordError(id, 'its list of targets lacks one', { target });
+  const record = readable(hint.record, id);
+  return record instanceof CorruptRecordError ? record : { owedTo: [...hint.owed.keys()], record };
 }
 
 /** @throws BARRIER_BEHIND */

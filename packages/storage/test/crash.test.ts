@@ -131,7 +131,7 @@ describe('what a power cut leaves', () => {
     await store.close();
   });
 
-  it('never replays frames that an earlier opening had dropped', async () => {
+  it('whose journal has a damaged batch: says so, replays those behind it, and none of them a second time', async () => {
     const store = await openLmdbStore({ directory });
     for (let n = 0; n < 4; n++) await store.write(id(`k${n}`), bytesOf(blind('a-1', 1, `${n}`)));
     const copy = copyTo('copy');
@@ -140,13 +140,21 @@ describe('what a power cut leaves', () => {
     const bytes = readFileSync(journal);
     bytes.writeUInt8(bytes.readUInt8(30) ^ 1, 30); // in the first of four frames: the others stay, whole, behind it
     writeFileSync(journal, bytes);
+    const damages: unknown[] = [];
     for (let round = 0; round < 3; round++) {
-      const opened = await openLmdbStore({ directory: copy });
-      expect(opened.stats().records).toBe(round);
+      const opened = await openLmdbStore({ directory: copy, onDamage: (damage) => damages.push(damage) });
+      expect([0, 1, 2, 3].map((n) => opened.read(id(`k${n}`)) !== undefined)).toEqual([false, true, true, true]);
+      expect(opened.stats().records).toBe(3 + round);
       await opened.write(id(`new${round}`), bytesOf(blind('a-1', 1, 'x')));
       expectSound(opened);
       await opened.close();
     }
+    expect(damages).toEqual([
+      expect.objectContaining({
+        code: 'JOURNAL_DAMAGED',
+        details: { directory: copy, lostBatches: 1, replayedBehind: 3 },
+      }),
+    ]);
   });
 });
 

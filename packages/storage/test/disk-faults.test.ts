@@ -1,11 +1,12 @@
 import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Key, open } from 'lmdb';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openLmdbStore } from '../src/index.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FileJournal } from '../src/file-journal.ts';
+import { digestOf, openLmdbStore, StoreFullError } from '../src/index.ts';
 import { bytesOfKey, hintKey, ownKey, primaryKey } from '../src/keys-core.ts';
 import { makeDirectory, removeDirectory } from './support/directory-site.ts';
-import { blind, bytesOf, textsOf } from './support/objects.ts';
+import { blind, bytesOf, leavesByFold, textsOf } from './support/objects.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -45,48 +46,131 @@ const flip = (at: number) => (bytes: Uint8Array) => {
   return changed;
 };
 
-describe('a record that is not what was written', () => {
-  const wanted = { code: 'CORRUPT_RECORD', details: { bucket: 'b', key: 'k', partition: 1 } };
+const all = { maxItems: 9, maxBytes: 9999 };
+const wrongs: [string, (bytes: Uint8Array) => Uint8Array][] = [
+  ['its value', flip(-1)],
+  ['its checksum', flip(5)],
+  ['its actor', flip(11)],
+  ['its format', flip(0)],
+  ['its length', (bytes) => bytes.subarray(0, bytes.length - 3)],
+  ['all of it', () => new Uint8Array(2)],
+];
 
-  it.each([
-    ['its value', flip(-1)],
-    ['its checksum', flip(5)],
-    ['its actor', flip(11)],
-    ['its format', flip(0)],
-    ['its length', (bytes: Uint8Array) => bytes.subarray(0, bytes.length - 3)],
-    ['all of it', () => new Uint8Array(2)],
-  ])('is told from one that is not there, on every read and write: %s', async (_, change) => {
-    const store = await openLmdbStore({ directory });
-    await store.write(id('k'), bytesOf(blind('a-1', 1, 'one')), { actor: 'a-1' });
-    await store.write(id('other'), bytesOf(blind('a-1', 1, 'other')));
+describe('a record that is not what was written', () => {
+  const named = expect.objectContaining({ bucket: 'b', key: 'k', partition: 1 });
+  const wanted = { code: 'CORRUPT_RECORD', details: named };
+  const other = bytesOf(blind('a-1', 1, 'other'));
+
+  it.each(wrongs)(
+    'is told from one that is not there, once, and replaced by what is written: %s',
+    async (_, change) => {
+      let store = await openLmdbStore({ directory });
+      await store.write(id('k'), bytesOf(blind('a-1', 1, 'one')), { actor: 'a-1' });
+      for (let n = 0; n < 40; n++) await store.write(id(`other${n}`), other);
+      await store.close();
+      await tamper(primaryKey(id('k')), change);
+
+      store = await openLmdbStore({ directory });
+      const told: unknown[] = [];
+      store.onCorrupt((fault) => told.push(fault));
+      for (let n = 0; n < 2; n++) expect(() => store.read(id('k'))).toThrow(expect.objectContaining(wanted));
+      expect(store.fold({ partition: 1 }, all).items[0]).toEqual({ id: id('k'), record: undefined });
+      expect(told).toEqual([expect.objectContaining(wanted)]);
+      expect(store.stats()).toMatchObject({ records: 41, corruptRecords: 1 });
+
+      const two = bytesOf(blind('b-1', 1, 'two'));
+      const [replaced] = await Promise.all([
+        store.write(id('k'), two),
+        store.write(id('other1'), bytesOf(blind('b-1', 1, 'too'))),
+        store.write(id('new'), other),
+      ]);
+      expect(replaced).toMatchObject({ digest: digestOf(two), merged: undefined, durable: true });
+      const expectWhole = () => {
+        expect(textsOf(store.read(id('k'))!.object)).toEqual(['two']);
+        expect(store.read(id('k'))!.actor).toBeUndefined();
+        expect(textsOf(store.read(id('other1'))!.object)).toEqual(['other', 'too']);
+        expect(new Map(store.leaves(1))).toEqual(leavesByFold(store, 1));
+        expect(store.stats().records).toBe(42);
+      };
+      expectWhole();
+      await store.close();
+      store = await openLmdbStore({ directory });
+      expectWhole();
+      expect(store.stats().corruptRecords).toBe(0);
+      await store.close();
+    },
+  );
+
+  it('is not replaced by a batch that failed, and its leaf stays as it was', async () => {
+    let store = await openLmdbStore({ directory });
+    for (const key of ['k', 'l', 'm']) await store.write(id(key), other);
     await store.close();
-    await tamper(primaryKey(id('k')), change);
-    const again = await openLmdbStore({ directory });
-    expect(() => again.read(id('k'))).toThrow(expect.objectContaining(wanted));
-    expect(() => again.fold({ partition: 1 }, { maxItems: 9, maxBytes: 9999 })).toThrow(
-      expect.objectContaining(wanted),
-    );
-    const writes = [
-      again.write(id('k'), bytesOf(blind('b-1', 1, 'two'))),
-      again.write(id('other'), bytesOf(blind('b-1', 1, 'too'))),
-    ];
-    expect(await rejection(writes[0]!)).toMatchObject(wanted);
-    await writes[1];
-    expect(textsOf(again.read(id('other'))!.object)).toEqual(['other', 'too']);
-    await again.close();
+    await tamper(primaryKey(id('k')), flip(-1));
+    store = await openLmdbStore({ directory });
+    const before = store.leaves(1);
+    const failing = vi.spyOn(FileJournal.prototype, 'append').mockImplementation(() => {
+      throw new StoreFullError(directory);
+    });
+    const two = bytesOf(blind('b-1', 1, 'two'));
+    const refused = await Promise.all([store.write(id('k'), two), store.write(id('k'), other)].map(rejection));
+    failing.mockRestore();
+    expect(refused.map(({ code }) => code)).toEqual(['STORE_FULL', 'STORE_FULL']);
+    expect(store.leaves(1)).toEqual(before);
+    expect(() => store.read(id('k'))).toThrow(expect.objectContaining(wanted));
+    await store.write(id('k'), two);
+    expect(new Map(store.leaves(1))).toEqual(leavesByFold(store, 1));
+    await store.close();
   });
 
-  it('is told of stand-in records too', async () => {
-    const store = await openLmdbStore({ directory });
-    await store.writeHint(id('k'), bytesOf(blind('a-1', 1, 'one')), ['n2']);
+  const hintWrongs: [string, (bytes: Uint8Array) => Uint8Array][] = [
+    ['its value', flip(-1)],
+    ['the name of a target', flip(2)],
+    ['the number of targets', flip(0)],
+    ['when a hint was taken', flip(6)],
+  ];
+  it.each(hintWrongs)(
+    'is given up where it is a stand-in record, for each it was owed to: %s',
+    async (what, change) => {
+      let store = await openLmdbStore({ directory });
+      await store.writeHint(id('k'), bytesOf(blind('a-1', 1, 'one')), ['n2', 'n3']);
+      await store.writeHint(id('l'), other, ['n2']);
+      const stats = store.hintStats();
+      await store.close();
+      await tamper(hintKey(id('k')), change);
+      store = await openLmdbStore({ directory });
+      expect(store.hintStats()).toEqual(stats);
+      const isCorrupt = what === 'its value';
+      if (isCorrupt) expect(() => store.readHint(id('k'))).toThrow(expect.objectContaining(wanted));
+      for (const target of ['n2', 'n3'])
+        for (const hint of store.hints(target, undefined, all).items) {
+          if (isCorrupt && hint.id.key === 'k') expect(hint.bytes).toBeUndefined();
+          await store.hintDelivered(hint.id, target, hint.digest);
+        }
+      expect(store.hintStats()).toEqual([]);
+      expect(store.stats().hintRecords).toBe(0);
+      expect(store.readHint(id('k'))).toBeUndefined();
+      await store.close();
+    },
+  );
+
+  it('is replaced by the next stand-in record, which is owed to the same targets', async () => {
+    let store = await openLmdbStore({ directory });
+    await store.writeHint(id('k'), bytesOf(blind('a-1', 1, 'one')), ['n2', 'n3']);
     await store.close();
     await tamper(hintKey(id('k')), flip(-1));
-    const again = await openLmdbStore({ directory });
-    expect(() => again.readHint(id('k'))).toThrow(expect.objectContaining(wanted));
-    expect(() => again.hints('n2', undefined, { maxItems: 9, maxBytes: 9999 })).toThrow(
-      expect.objectContaining(wanted),
-    );
-    await again.close();
+    store = await openLmdbStore({ directory });
+    const two = bytesOf(blind('b-1', 1, 'two, which is longer'));
+    await store.writeHint(id('k'), two, ['n4']);
+    await store.close();
+    store = await openLmdbStore({ directory });
+    for (const target of ['n2', 'n3', 'n4']) {
+      const [hint] = store.hints(target, undefined, all).items;
+      expect(hint!.owedTo).toContain(target);
+      expect(hint!.digest).toBe(digestOf(two));
+      await store.hintDelivered(id('k'), target, hint!.digest);
+    }
+    expect(store.hintStats()).toEqual([]);
+    await store.close();
   });
 });
 

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import type { Base } from '../src/base.ts';
 import { StoreUnwritableError } from '../src/errors.ts';
 import type { FlushDone, Journal } from '../src/journal.ts';
-import { decodeFrames, type Frame } from '../src/journal-codec.ts';
+import { type JournalScan, scanFrames } from '../src/journal-codec.ts';
 import type { ByteKey } from '../src/keys-core.ts';
 import { checkpointKey, decodeSequence, LayeredTable } from '../src/layered-table.ts';
 import { replay } from '../src/lmdb-store.ts';
@@ -48,9 +48,18 @@ class KeptJournal implements Journal {
   readonly #files: [Uint8Array[], Uint8Array[]] = [[], []];
   #current: 0 | 1 = 0;
 
-  frames = (): Frame[][] => this.#files.map((file) => decodeFrames(Buffer.concat(file)));
+  scans = (above: number): JournalScan[] => this.#files.map((file) => scanFrames(Buffer.concat(file), above));
   append(frame: Uint8Array): void {
     this.#files[this.#current].push(Uint8Array.from(frame));
+  }
+  /** Flips a byte of one frame of the file in use. */
+  damage(nth: number, at: number): void {
+    const frames = this.#files[this.#current];
+    const frame = frames[nth % frames.length]!;
+    frame[20 + (at % (frame.length - 20))]! ^= 1;
+  }
+  get count(): number {
+    return this.#files[this.#current].length;
   }
   flush(done: FlushDone): void {
     queueMicrotask(() => done(undefined));
@@ -62,12 +71,12 @@ class KeptJournal implements Journal {
   close = () => Promise.resolve();
 }
 
-async function start(base: FrailBase, frames: Frame[][]) {
+async function start(base: FrailBase, former: KeptJournal | undefined) {
   const journal = new KeptJournal();
   const lastSequence = decodeSequence(base.get(checkpointKey));
   const checkpoints = { checkpointBytes: Number.POSITIVE_INFINITY, retryMs: 0, lastSequence };
   const table = new LayeredTable({ base, journal, clock: systemClock, ...checkpoints });
-  await replay(table, frames, lastSequence);
+  const loss = await replay(table, former?.scans(lastSequence) ?? [], lastSequence);
   const engine = new StoreEngine({
     storeId: 'x',
     durability: 'interval',
@@ -82,7 +91,7 @@ async function start(base: FrailBase, frames: Frame[][]) {
     nextTurn: queueMicrotask,
     release: () => Promise.resolve(),
   });
-  return { journal, table, engine };
+  return { journal, table, engine, loss };
 }
 
 const partition = 1;
@@ -99,10 +108,10 @@ it('whatever a crash in the middle of a checkpoint left, replaying gives every r
     fc.asyncProperty(anyLife, async (lives) => {
       const base = new FrailBase();
       const model = new Map<string, VersionedObject>();
-      let frames: Frame[][] = [];
+      let former: KeptJournal | undefined;
       let counter = 0;
       for (const life of lives) {
-        const { journal, table, engine } = await start(base, frames);
+        const { journal, table, engine } = await start(base, former);
         const write = (writes: readonly { key: string; seen: boolean }[]) =>
           Promise.all(
             writes.map(({ key, seen }) => {
@@ -127,13 +136,74 @@ it('whatever a crash in the middle of a checkpoint left, replaying gives every r
         base.left = life.rows ?? Number.POSITIVE_INFINITY;
         await table.checkpoint().catch(() => undefined);
         base.left = Number.POSITIVE_INFINITY;
-        frames = journal.frames();
+        former = journal;
       }
-      const { engine } = await start(base, frames);
+      const { engine } = await start(base, former);
       for (const [key, object] of model)
         expect(engine.read({ partition, bucket: 'b', key })!.bytes.length).toBe(bytesOf(object).length);
       expect(engine.leaves(partition)).toEqual(leavesByFold(engine, partition));
     }),
+    { numRuns: 300 },
+  );
+});
+
+it('a damaged frame costs what it held alone: the others are replayed, and leaves, counts and hints follow from them', async () => {
+  const anyBatch = fc.array(
+    fc.record({ key: fc.constantFrom(...keys), hint: fc.boolean(), target: fc.constantFrom('n2', 'n3') }),
+    { minLength: 1, maxLength: 4 },
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(anyBatch, { minLength: 2, maxLength: 8 }),
+      fc.nat(7),
+      fc.nat(),
+      fc.nat(),
+      async (batches, checkpointAt, nth, at) => {
+        const base = new FrailBase();
+        const { journal, table, engine } = await start(base, undefined);
+        const lastBatchOf = new Map<string, { batch: number; digest: string }>();
+        let counter = 0;
+        for (const [batch, writes] of batches.entries()) {
+          if (batch === checkpointAt) await table.checkpoint();
+          await Promise.all(
+            writes.map(async ({ key, hint, target }) => {
+              const id = { partition, bucket: 'b', key };
+              const bytes = bytesOf(blind('a-1', ++counter, `${counter}`));
+              if (hint) await engine.writeHint(id, bytes, [target]);
+              else await engine.write(id, bytes);
+              const held = hint ? engine.readHint(id) : engine.read(id);
+              lastBatchOf.set(`${hint}${key}`, { batch, digest: held!.digest });
+            }),
+          );
+        }
+        // One frame for each batch; those before the checkpoint are in the base.
+        const kept = journal.count;
+        journal.damage(nth, at);
+        const damaged = batches.length - kept + (nth % kept);
+        const { engine: opened, loss } = await start(base, journal);
+        expect({ ...loss, behind: undefined }).toEqual({
+          inside: damaged === batches.length - 1 ? 0 : 1,
+          tail: damaged === batches.length - 1,
+          behind: undefined,
+        });
+        for (const [name, { batch, digest }] of lastBatchOf) {
+          const id = { partition, bucket: 'b', key: name.slice(-1) };
+          const held = name.startsWith('true') ? opened.readHint(id) : opened.read(id);
+          if (batch !== damaged) expect(held?.digest).toBe(digest);
+        }
+        expect(opened.leaves(partition)).toEqual(leavesByFold(opened, partition));
+        const { items } = opened.fold({ partition }, { maxItems: 100, maxBytes: 1 << 20 });
+        expect(opened.stats().records).toBe(items.length);
+        for (const { target, count, bytes } of opened.hintStats()) {
+          const hints = opened.hints(target, undefined, { maxItems: 100, maxBytes: 1 << 20 }).items;
+          expect(hints.length).toBe(count);
+          expect(hints.reduce((sum, hint) => sum + hint.bytes!.length + 10, 0)).toBe(bytes);
+          for (const { id, digest } of hints) await opened.hintDelivered(id, target, digest);
+        }
+        expect(opened.hintStats()).toEqual([]);
+        expect(opened.stats().hintRecords).toBe(0);
+      },
+    ),
     { numRuns: 300 },
   );
 });

@@ -304,7 +304,7 @@ export function storeCompliance(name: string, makeSite: () => Site): void {
         await reopened();
         expect(owed('n2')).toEqual(['a', 'b', 'c', 'd', 'e']);
         expect([owed('n'), owed('n22'), owed('n3')]).toEqual([['c'], ['c'], []]);
-        const size = store.hints('n2', undefined, all).items[0]!.bytes.length;
+        const size = store.hints('n2', undefined, all).items[0]!.bytes!.length;
         expect(store.hints('n2', undefined, { maxItems: 10, maxBytes: size * 3 }).items).toHaveLength(3);
       });
 

@@ -37,6 +37,7 @@ export const textsOf = (object: VersionedObject): string[] =>
 export function leavesByFold(store: StoreEngine, partition: number): Map<number, string> {
   const leaves = new Map<number, Hash64>();
   for (const { id, record } of store.fold({ partition }, { maxItems: 100_000, maxBytes: 1 << 30 }).items) {
+    if (record === undefined) continue;
     const { leaf, keyHash } = leafPlace(primaryKey(id));
     const share = leafShare(keyHash, hash64(record.bytes));
     const { high, low } = leaves.get(leaf) ?? { high: 0, low: 0 };
