@@ -1,7 +1,7 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Clock } from '@ringfort/bus';
 import type { Coordinator } from '@ringfort/coordinator';
-import type { Store } from '@ringfort/storage';
+import type { ServedStorage, Store } from '@ringfort/storage';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { codeOf } from './http/problems.ts';
 import { type HistogramSeries, PlainHistogram } from './plain-histogram.ts';
@@ -14,6 +14,7 @@ export type Way = 'http' | 'bus';
 export interface MetricSources {
   coordinator?: Coordinator | undefined;
   store?: Store | undefined;
+  storage?: ServedStorage | undefined;
 }
 
 /** One node's metrics in its own registry, so that several nodes of a process do not mix. */
@@ -47,6 +48,7 @@ export function createMetrics(nodeId: string, options: { defaultMetrics: boolean
   }).addSeries();
   addCoordinatorMetrics(registers, sources);
   addStoreMetrics(registers, sources);
+  addDiskFaultMetrics(registers, sources);
   const lag = addEventLoopLag(registers);
   if (options.defaultMetrics) collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: coarseMs });
 
@@ -165,6 +167,26 @@ function addStoreMetrics(registers: Registry[], sources: MetricSources): void {
     registers,
     collect() {
       this.set(sources.store?.stats().bytesOnDisk ?? 0);
+    },
+  });
+}
+
+function addDiskFaultMetrics(registers: Registry[], sources: MetricSources): void {
+  new Gauge({
+    name: 'ringfort_store_writable',
+    help: '1 while the store takes writes; 0: read-only (the disk is full or failed), or closing',
+    registers,
+    collect() {
+      this.set(sources.storage?.mode === 'serving' ? 1 : 0);
+    },
+  });
+  new Counter({
+    name: 'ringfort_corrupt_records_total',
+    help: 'Records whose checksum did not match since the store was opened',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(sources.store?.stats().corruptRecords ?? 0);
     },
   });
 }

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import type { Bus, Clock, MemoryNetwork, Random } from '@ringfort/bus';
 import { type Coordinator, createCoordinator } from '@ringfort/coordinator';
 import { createMembership, historyLogOverMeta, type Membership, type NodeInfo } from '@ringfort/membership';
-import { openLmdbStore, type ServedStorage, type Store, serveStorage } from '@ringfort/storage';
+import { openLmdbStore, type ServedStorage, type StorageError, type Store, serveStorage } from '@ringfort/storage';
 import { createVersioner, type Versioner } from '@ringfort/versioning';
 import type { Logger } from 'pino';
 import { fromPromise } from 'xstate';
@@ -41,6 +41,8 @@ export class NodeParts {
   readonly #directory: string;
   readonly #faults: RarelyLog;
   #store: Store | undefined;
+  /** The store could not read all that it had journaled. */
+  #damaged = false;
   #http: { drain(): Promise<void> } | undefined;
   #httpUrl: string | undefined;
   #versioner: Versioner | undefined;
@@ -101,7 +103,12 @@ export class NodeParts {
     const { clock, random } = this.#around;
     const { durability, limits } = this.#config;
     const maxHintBytesPerTarget = limits.hintBytes;
-    this.#store = await openLmdbStore({ directory: this.#directory, durability, maxHintBytesPerTarget, clock, random });
+    const onDamage = (err: StorageError) => {
+      this.#damaged = true;
+      this.#around.log.error({ err }, err.message);
+    };
+    const directory = this.#directory;
+    this.#store = await openLmdbStore({ directory, durability, maxHintBytesPerTarget, clock, random, onDamage });
     this.#metrics.sources.store = this.#store;
   }
 
@@ -131,9 +138,15 @@ export class NodeParts {
 
   async #claimRun(): Promise<void> {
     const { random, log } = this.#around;
+    const marker = runMarkerIn(this.#directory, made(this.#store, 'store'), random);
+    // A store that has lost something cannot go on with the run that knew it: those dots may be with others.
+    const take = async () => {
+      const found = await marker.take();
+      return this.#damaged ? undefined : found;
+    };
     this.#versioner = await createVersioner({
       random: (count) => random.bytes(count),
-      marker: runMarkerIn(this.#directory, made(this.#store, 'store'), random),
+      marker: { ...marker, take },
       onAlarm: (alarm) => log.error({ alarm }, 'this store knows less than it once did, or a copy of it gives dots'),
     });
   }
@@ -155,6 +168,7 @@ export class NodeParts {
       clock,
       logger: log,
     });
+    this.#metrics.sources.storage = this.#storage;
   }
 
   async #joinCluster(): Promise<void> {
@@ -207,7 +221,9 @@ export class NodeParts {
 
   #info(): NodeInfo {
     const hintsHeld = (this.#store?.hintStats() ?? []).reduce((sum, { count }) => sum + count, 0);
-    return { ...(this.#httpUrl === undefined ? {} : { http: this.#httpUrl }), pid: process.pid, version, hintsHeld };
+    const http = this.#httpUrl;
+    const storage = this.#storage?.mode;
+    return { ...(http && { http }), ...(storage && { storage }), pid: process.pid, version, hintsHeld };
   }
 
   #httpHost(): HttpHost {

@@ -64,6 +64,7 @@ describe('what the cluster could not do', () => {
     ['DISCONNECTED', 503],
     ['DEADLINE_EXCEEDED', 504],
     ['CORRUPT_RECORD', 500],
+    ['STORE_CORRUPT', 500],
   ])('%s is %i', async (code, status) => {
     node.coordinator.failure = coded(code, {
       required: 2,

@@ -54,7 +54,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const { membership, limits, counters, self } = fx;
   const requests = createRequests(fx);
   const forwarder = createForwarder(fx);
-  const handoff = createHandoff(fx, options.random);
+  const handoff = createHandoff(fx, options.random, requests.repair);
   const listing = createListing(fx);
   const duplicates = new DuplicateWindow<WriteReply>(limits.dedupeWindow);
   let closing = false;

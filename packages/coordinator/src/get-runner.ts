@@ -5,7 +5,7 @@ import { codeOf, type Effects, heard, isUnreachable, storageAddress } from './ef
 import { QuorumUnavailableError, RequestDeadlineError } from './errors.ts';
 import { flatLogic } from './flat-logic.ts';
 import { getMachine } from './get-machine.ts';
-import type { GetEvent, GetTask } from './get-task.ts';
+import { type GetEvent, type GetTask, type ReplicaCopy, UNREADABLE } from './get-task.ts';
 import { holdBack, nextInLine, type Placement, planPlaces } from './placement-core.ts';
 import { answered, failed, newTally, sent } from './quorum-core.ts';
 import { createReadRepair } from './read-repair.ts';
@@ -29,7 +29,11 @@ export interface GetArguments {
 }
 
 export type GetDone = (error: Error | undefined, object: VersionedObject | undefined) => void;
-export type GetRunner = (args: GetArguments, done: GetDone) => void;
+export interface GetRunner {
+  run(args: GetArguments, done: GetDone): void;
+  /** Reads a record from all N and repairs those that lack something, unless that is under way. Calls back with whether all were heard. */
+  repair(id: RecordId, done?: (whole: boolean) => void): void;
+}
 
 /** The effects of the get machine: asks replicas, folds their answers, repairs. */
 export function createGetRunner(fx: Effects): GetRunner {
@@ -62,9 +66,7 @@ export function createGetRunner(fx: Effects): GetRunner {
       if (reply.digest !== undefined && reply.digest !== task.have) fold(task, decodeObject(reply.object!));
       record(task, place, reply.digest);
     } catch (failure) {
-      const code = codeOf(failure);
-      failed(task.tally, place, code);
-      place.refused = !isUnreachable(code);
+      refused(task, place, codeOf(failure));
       task.teller.send(FAILED);
       return;
     }
@@ -79,8 +81,7 @@ export function createGetRunner(fx: Effects): GetRunner {
       task.have = found?.digest;
       record(task, place, found?.digest);
     } catch (error) {
-      failed(task.tally, place, codeOf(error));
-      place.refused = true;
+      refused(task, place, codeOf(error));
       fx.onFault(error as Error, 'local read');
     }
   };
@@ -109,27 +110,31 @@ export function createGetRunner(fx: Effects): GetRunner {
   const release = (task: GetTask) => {
     if (task.timer !== undefined) fx.wheel.cancel(task.timer);
     const teller = task.teller!;
+    const { repaired } = task;
     task.teller = undefined;
     task.merged = undefined;
+    task.repaired = undefined;
     fx.counters.stories -= 1;
     pool.release(teller);
+    repaired?.(false);
   };
 
   /** A replica was found stale outside of a read: all N are read anew, for the sake of the repair alone. */
-  const readAll = (id: RecordId, ended: () => void) => {
+  const readAll = (id: RecordId, ended: (whole: boolean) => void) => {
     const { ring } = fx.membership;
     const n = replicasOf(ring, ring.bucket(id.bucket));
     const list = ring.preferenceList(id.partition);
     const timeoutMs = fx.limits.defaultTimeoutMs;
-    run({ id, list, n, r: n, sloppy: true, standIn: false, timeoutMs }, ended);
+    run({ id, list, n, r: n, sloppy: true, standIn: false, timeoutMs }, () => {}, ended);
   };
 
-  const repair = createReadRepair(fx, readAll);
-  const run: GetRunner = (args, done) => {
+  const { repair, repairAll } = createReadRepair(fx, readAll);
+  const run = (args: GetArguments, done: GetDone, repaired?: (whole: boolean) => void) => {
     const plan = planPlaces(args.list, args.n, args.sloppy, fx.isUp, args.r, args.standIn ? fx.self : undefined);
     const startMs = fx.clock.monotonicMs();
     const task: GetTask = {
       id: args.id,
+      n: Math.min(args.n, args.list.length),
       plan,
       tally: newTally(args.r),
       refused: countable(plan.places) < args.r,
@@ -142,6 +147,7 @@ export function createGetRunner(fx: Effects): GetRunner {
       teller: pool.take(),
       timer: undefined,
       done,
+      repaired,
     };
     fx.counters.stories += 1;
     const here = task.refused ? undefined : plan.places.find((place) => place.node === fx.self);
@@ -149,7 +155,7 @@ export function createGetRunner(fx: Effects): GetRunner {
     holdBack(plan, fx.self, args.r - task.tally.answers);
     task.teller!.send({ type: 'get.start', task });
   };
-  return run;
+  return { run, repair: repairAll };
 }
 
 function countable(places: readonly Placement[]): number {
@@ -160,8 +166,19 @@ function fold(task: GetTask, object: VersionedObject): void {
   task.merged = task.merged === undefined ? object : mergeObjects(task.merged, object);
 }
 
+/** A replica failed, or answered that it cannot. One with a corrupt record is repaired, and counts for nothing until then. */
+function refused(task: GetTask, place: Placement, code: string): void {
+  failed(task.tally, place, code);
+  place.refused = !isUnreachable(code);
+  if (code === 'CORRUPT_RECORD') task.copies.push(copyAt(place, UNREADABLE));
+}
+
+function copyAt({ node, standsInFor }: Placement, digest: string | undefined): ReplicaCopy {
+  return { node, standIn: standsInFor !== undefined, digest };
+}
+
 function record(task: GetTask, place: Placement, digest: string | undefined): void {
-  task.copies.push({ node: place.node, standIn: place.standsInFor !== undefined, digest });
+  task.copies.push(copyAt(place, digest));
   answered(task.tally, place, false);
 }
 

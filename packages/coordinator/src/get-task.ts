@@ -5,7 +5,10 @@ import type { PlacementPlan } from './placement-core.ts';
 import type { Tally } from './quorum-core.ts';
 import type { PooledActor } from './request-pool.ts';
 
-/** What is known of one replica of a key: nothing stored, or an object with its digest. */
+/** In place of a digest: the replica has a record, and cannot read it. */
+export const UNREADABLE = 'unreadable';
+
+/** What is known of one replica of a key: nothing stored, an object with its digest, or {@link UNREADABLE}. */
 export interface ReplicaCopy {
   readonly node: string;
   readonly standIn: boolean;
@@ -15,6 +18,8 @@ export interface ReplicaCopy {
 /** One read under way: plain data that the machine's guards judge and its actions work on. */
 export interface GetTask {
   readonly id: RecordId;
+  /** How many primaries the key has. */
+  readonly n: number;
   readonly plan: PlacementPlan;
   readonly tally: Tally;
   /** The strict quorum cannot be met by those that are up: fail at once, ask nobody. */
@@ -32,6 +37,8 @@ export interface GetTask {
   timer: Deadline | undefined;
   /** Answers the caller; once. */
   done: ((error: Error | undefined, object: VersionedObject | undefined) => void) | undefined;
+  /** Told once, after the repair: whether all N were heard, and now hold the same. */
+  repaired: ((whole: boolean) => void) | undefined;
 }
 
 /** Commands and facts of one read. The answers themselves lie in the task's tally, counted before the event is sent. */

@@ -2,6 +2,7 @@ import type { Random } from '@ringfort/bus';
 import { type Hint, replicaWrite } from '@ringfort/storage';
 import { type Actor, createActor, fromPromise } from 'xstate';
 import { type Effects, storageAddress } from './effects.ts';
+import type { GetRunner } from './get-runner.ts';
 import { handoffMachine, type PageDelivered } from './handoff-machine.ts';
 
 const SCAN_MS = 1000;
@@ -9,14 +10,14 @@ const PAGE_ITEMS = 128;
 const PAGE_BYTES = 512 * 1024;
 
 /** Keeps one handoff actor for each node that is owed hints: at start, whenever a scan finds some, and told when a node comes up. */
-export function createHandoff(fx: Effects, random: Random): { close(): void } {
+export function createHandoff(fx: Effects, random: Random, repair: GetRunner['repair']): { close(): void } {
   const actors = new Map<string, Actor<typeof handoffMachine>>();
   let closed = false;
 
   const machine = handoffMachine.provide({
     actors: {
       deliverPage: fromPromise<PageDelivered, { target: string; cursor: Uint8Array | undefined }>(({ input }) =>
-        deliverPage(fx, input.target, input.cursor),
+        deliverPage(fx, repair, input.target, input.cursor),
       ),
     },
     guards: { targetIsUp: ({ context }) => fx.isUp(context.target) },
@@ -62,15 +63,20 @@ export function createHandoff(fx: Effects, random: Random): { close(): void } {
 }
 
 /** Sends one page, at most `handoffWindow` hints at a time, in order; deletes each after its acknowledgement. Rejects at the first failure. */
-async function deliverPage(fx: Effects, target: string, cursor: Uint8Array | undefined): Promise<PageDelivered> {
+async function deliverPage(
+  fx: Effects,
+  repair: GetRunner['repair'],
+  target: string,
+  cursor: Uint8Array | undefined,
+): Promise<PageDelivered> {
   const { items, next } = fx.store.hints(target, cursor, { maxItems: PAGE_ITEMS, maxBytes: PAGE_BYTES });
   let index = 0;
   let bytes = 0;
   const worker = async () => {
     while (index < items.length) {
       const hint = items[index++]!;
-      await deliver(fx, target, hint);
-      bytes += hint.bytes.byteLength;
+      await deliver(fx, repair, target, hint);
+      bytes += hint.bytes?.byteLength ?? 0;
     }
   };
   const workers = Array.from({ length: Math.min(fx.limits.handoffWindow, items.length) }, worker);
@@ -79,7 +85,18 @@ async function deliverPage(fx: Effects, target: string, cursor: Uint8Array | und
   return { delivered: items.length, bytes, next };
 }
 
-async function deliver(fx: Effects, target: string, { id, bytes, digest }: Hint): Promise<void> {
+async function deliver(
+  fx: Effects,
+  repair: GetRunner['repair'],
+  target: string,
+  { id, bytes, digest }: Hint,
+): Promise<void> {
+  if (bytes === undefined) {
+    // A corrupt hint: the target gets what the other replicas hold. Until all of them were heard, it stays owed.
+    const whole = await new Promise<boolean>((resolve) => repair(id, resolve));
+    if (whole) await fx.store.hintDelivered(id, target, digest);
+    return;
+  }
   const request = { ...id, object: bytes, sync: true };
   await fx.bus.request(storageAddress(target), replicaWrite, request, { timeoutMs: fx.limits.defaultTimeoutMs });
   await fx.store.hintDelivered(id, target, digest);

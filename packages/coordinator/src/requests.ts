@@ -14,7 +14,7 @@ import {
 import type { DeleteRequest, GetReply, GetRequest, PutRequest, WriteReply } from './contract.ts';
 import { type DeleteEvent, type DeleteTask, deleteMachine } from './delete-machine.ts';
 import type { Effects } from './effects.ts';
-import { createGetRunner, type GetDone } from './get-runner.ts';
+import { createGetRunner, type GetDone, type GetRunner } from './get-runner.ts';
 import type { Placed } from './placed.ts';
 import { resolveQuorum } from './quorum-core.ts';
 import { type PooledActor, RequestPool } from './request-pool.ts';
@@ -26,14 +26,16 @@ export interface Requests {
   get(placed: Placed, request: GetRequest, done: Done<GetReply>): void;
   put(placed: Placed, request: PutRequest, done: Done<WriteReply>): void;
   delete(placed: Placed, request: DeleteRequest, done: Done<WriteReply>): void;
+  /** Makes the replicas of a record equal, apart from any request. */
+  readonly repair: GetRunner['repair'];
 }
 
 const tombstone: Payload = Object.freeze({ value: undefined, contentType: '' });
 
 /** Turns requests into tasks for the machines, and what the machines found into replies. */
 export function createRequests(fx: Effects): Requests {
-  const runGet = createGetRunner(fx);
-  const write = createWritePath(fx);
+  const { run: runGet, repair } = createGetRunner(fx);
+  const write = createWritePath(fx, repair);
   const deletes = new RequestPool<DeleteEvent>(deleteMachine, {
     maxIdle: 128,
     onError: (error) => fx.onFault(error as Error, 'delete machine'),
@@ -87,6 +89,8 @@ export function createRequests(fx: Effects): Requests {
   });
 
   return {
+    repair,
+
     get: (placed, request, done) =>
       read(placed, request, (error, object) =>
         error === undefined ? done(undefined, toGetReply(object)) : done(error),

@@ -1,4 +1,4 @@
-import type { StoredRecord } from '@ringfort/storage';
+import type { RecordId, StoredRecord } from '@ringfort/storage';
 import {
   boundContext,
   type Context,
@@ -14,13 +14,16 @@ import {
   type VersionedObject,
 } from '@ringfort/versioning';
 import type { PutRequest, WriteReply } from './contract.ts';
-import { type Effects, recordKey } from './effects.ts';
+import { codeOf, type Effects, recordKey } from './effects.ts';
 import { QuorumUnavailableError, TooManySiblingsError, ValueTooLargeError } from './errors.ts';
 import { InFlightWrites } from './in-flight.ts';
 import type { Placed } from './placed.ts';
 import { type PlacementPlan, planPlaces } from './placement-core.ts';
 import { createPutRunner } from './put-runner.ts';
 import { newTally, resolveQuorum } from './quorum-core.ts';
+
+/** By then a write has taken the place of the corrupt record that it found. */
+const REPAIR_AFTER_MS = 50;
 
 export type WriteDone = (error: Error | undefined, reply: WriteReply | undefined) => void;
 type WriteSettings = Pick<PutRequest, 'w' | 'dw' | 'sloppy'>;
@@ -46,6 +49,7 @@ interface Known {
  */
 export function createWritePath(
   fx: Effects,
+  repair: (id: RecordId) => void,
 ): (placed: Placed, request: WriteSettings, payload: Payload, context: Context | undefined, done: WriteDone) => void {
   const inFlight = new InFlightWrites();
   const runPut = createPutRunner(fx, inFlight);
@@ -75,12 +79,16 @@ export function createWritePath(
     return plan;
   };
 
-  /** A record that cannot be read counts as lost: the write gets a fresh actor, and the other replicas' copies win. */
+  /**
+   * A record that cannot be read counts as lost: the write gets a fresh actor and takes its place, and what the other replicas hold is merged
+   * in right afterwards.
+   */
   const readLocal = ({ id, standIn }: Placed): StoredRecord | undefined => {
     try {
       return standIn ? fx.store.readHint(id) : fx.store.read(id);
     } catch (error) {
       fx.onFault(error as Error, 'local read');
+      if (codeOf(error) === 'CORRUPT_RECORD') fx.wheel.after(REPAIR_AFTER_MS, () => repair(id));
       return undefined;
     }
   };

@@ -5,7 +5,7 @@ import { flatLogic, NotFlatError } from '../src/flat-logic.ts';
 import { getMachine } from '../src/get-machine.ts';
 import { putMachine } from '../src/put-machine.ts';
 
-const guardNames = ['quorumMet', 'quorumHopeless', 'allSettled', 'metByItself', 'refusedByItself'];
+const guardNames = ['quorumMet', 'quorumHopeless', 'allSettled', 'metByItself', 'refusedByItself', 'hopelessByItself'];
 const actionNames = [
   'askReplicas',
   'askStandIns',

@@ -13,6 +13,8 @@ export const nodeInfoSchema = z.object({
   version: z.string().max(32),
   /** Records that it holds for others. */
   hintsHeld: z.int().min(0),
+  /** What its store does at present: `serving`, `readOnly`, ... */
+  storage: z.string().max(32).optional(),
 });
 export type NodeInfo = z.infer<typeof nodeInfoSchema>;
 

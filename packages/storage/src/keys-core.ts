@@ -79,6 +79,7 @@ export const owedPrefix = (target: string): ByteKey => `O${escapeEnd(utf8('targe
 export const owedKey = (target: string, encodedId: ByteKey): ByteKey => owedPrefix(target) + encodedId;
 export const leavesKey = (partition: number): ByteKey => `L${uint16(partition)}`;
 export const isPrimaryKey = (key: ByteKey): boolean => key.charCodeAt(0) === 0x50;
+export const isHintKey = (key: ByteKey): boolean => key.charCodeAt(0) === 0x48;
 export const partitionOfKey = (key: ByteKey): number => readUint16(key, 1);
 export const partitionPrefix = (partition: number): ByteKey => `P${uint16(partition)}`;
 export const partitionsAtMost = 65_536;

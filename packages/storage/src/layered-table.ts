@@ -3,7 +3,15 @@ import type { Clock } from '@ringfort/bus';
 import { type Base, noBase } from './base.ts';
 import { type Journal, sync } from './journal.ts';
 import { type Frame, FrameWriter } from './journal-codec.ts';
-import { type ByteKey, isPrimaryKey, ownKey, partitionKey, partitionOfKey, partitionsAtMost, type PartitionedTable } from './keys-core.ts';
+import {
+  type ByteKey,
+  isPrimaryKey,
+  ownKey,
+  type PartitionedTable,
+  partitionKey,
+  partitionOfKey,
+  partitionsAtMost,
+} from './keys-core.ts';
 import { Leaves, leafPlace } from './leaves.ts';
 import { type LateRow, Memtable, type Row, type Value } from './memtable.ts';
 

@@ -1,5 +1,6 @@
 import type { Clock } from '@ringfort/bus';
 import { type FlushDone, type Journal, SharedFlush } from './journal.ts';
+import type { RecordId } from './port.ts';
 
 /** Faults of a simulated disk: what it throws (or rejects with) is what the store's caller sees. */
 export interface DiskHook {
@@ -7,6 +8,8 @@ export interface DiskHook {
   append?(frame: Uint8Array): void;
   /** Before what was appended counts as synced. */
   sync?(): Promise<void> | void;
+  /** What comes back of a record that is not in the store's cache: other bytes are bit rot. `standIn`: of the stand-in record. */
+  read?(id: RecordId, stored: Uint8Array, standIn: boolean): Uint8Array;
 }
 
 /** A journal that keeps nothing: what it simulates is when a batch is durable. */

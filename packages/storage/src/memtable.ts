@@ -80,7 +80,11 @@ export class Memtable {
   /** A key of each group. */
   *firstKeys(): Generator<ByteKey> {
     this.takeIn(Number.POSITIVE_INFINITY);
-    for (const { rows } of this.#groups.values()) for (const key of rows.keys()) { yield key; break; }
+    for (const { rows } of this.#groups.values())
+      for (const key of rows.keys()) {
+        yield key;
+        break;
+      }
   }
 
   /** Rows with `start <= key < end`, in order; both of one group. */

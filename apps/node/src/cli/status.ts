@@ -35,9 +35,9 @@ function intervalMs(watch: string | true | undefined): number | undefined {
 async function render(cluster: ClusterStatus): Promise<string> {
   const [{ default: Table }, { default: colors }] = await Promise.all([import('cli-table3'), import('picocolors')]);
   const table = new Table({
-    head: ['node', 'status', 'http', 'pid', 'partitions', 'weight', 'zone', 'hints held', 'silent'],
+    head: ['node', 'status', 'http', 'pid', 'partitions', 'weight', 'zone', 'hints held', 'store', 'silent'],
     style: { head: [], border: [], compact: true },
-    colAligns: ['left', 'left', 'left', 'right', 'right', 'right', 'left', 'right', 'right'],
+    colAligns: ['left', 'left', 'left', 'right', 'right', 'right', 'left', 'right', 'left', 'right'],
   });
   const paint = { up: colors.green, suspect: colors.yellow, down: colors.red };
   for (const node of cluster.nodes) {
@@ -50,6 +50,7 @@ async function render(cluster: ClusterStatus): Promise<string> {
       node.weight,
       node.zone,
       node.hintsHeld ?? '-',
+      node.storage === 'readOnly' ? colors.red('read-only') : (node.storage ?? '-'),
       silence(node, cluster.self),
     ]);
   }

@@ -16,6 +16,8 @@ export interface NodeStatus {
   readonly weight: number;
   readonly zone: string;
   readonly hintsHeld?: number | undefined;
+  /** What its store does: `serving`, or `readOnly` while its disk is full or failed. */
+  readonly storage?: string | undefined;
   /** Milliseconds since its last sign of life; absent for the answering node itself and where there was none. */
   readonly silentMs?: number | undefined;
 }

@@ -30,6 +30,7 @@ const statusByCode: Readonly<Record<string, readonly [status: number, title: str
   HEADERS_TOO_LARGE: [431, 'Headers too large'],
   CORRUPT_RECORD: [500, 'Corrupt record'],
   CORRUPT_OBJECT: [500, 'Corrupt object'],
+  STORE_CORRUPT: [500, 'Store corrupt'],
   HINTS_FULL: [503, 'Hints full'],
   QUORUM_UNAVAILABLE: [503, 'Quorum unavailable'],
   NOT_READY: [503, 'Not ready'],

@@ -1,7 +1,7 @@
 import { type Bus, type Clock, type MemoryNetwork, memoryBus, memoryNetwork, systemRandom } from '@ringfort/bus';
 import type { FailureReason, Membership, MembershipEvent } from '@ringfort/membership';
 import { type BucketSettings, foldHistory, type MembershipRecord, partitionOf, type Ring } from '@ringfort/ring';
-import { memoryStore, type RecordId, type Store, serveStorage } from '@ringfort/storage';
+import { type DiskHook, memoryStore, type RecordId, type Store, serveStorage } from '@ringfort/storage';
 import { virtualClock } from '@ringfort/testkit';
 import { createVersioner, type Versioner } from '@ringfort/versioning';
 import { type Coordinator, type CoordinatorLimits, createCoordinator } from '../../src/index.ts';
@@ -54,6 +54,8 @@ export interface TestNode {
   coordinator: Coordinator;
   /** Closes bus and coordinator; the store stays, for `start`. */
   stop(): Promise<void>;
+  /** Flips a byte of what is stored under the id now: bit rot. */
+  corrupt(id: RecordId, standIn?: boolean): void;
 }
 
 export interface TestCluster {
@@ -80,6 +82,8 @@ export interface TestClusterOptions {
   readonly limits?: Partial<CoordinatorLimits>;
   readonly durability?: 'fsync' | 'interval';
   readonly maxHintBytesPerTarget?: number;
+  /** 0: every record is read from the simulated disk. */
+  readonly cacheBytes?: number;
 }
 
 /** A founded cluster of real stores, buses and coordinators in one process, on virtual time; only liveness is in the test's hand. */
@@ -89,14 +93,19 @@ export async function testCluster(options: TestClusterOptions = {}): Promise<Tes
   const ids = Array.from({ length: options.nodes ?? 5 }, (_, i) => `n${i + 1}`);
   const ring = foldHistory(history(ids, options.buckets ?? {}));
   const nodes: TestNode[] = [];
-  const newStore = () =>
+  const newStore = (disk: DiskHook) =>
     memoryStore({
       clock,
       random: systemRandom,
+      disk,
+      cacheBytes: options.cacheBytes ?? 16 * 1024 * 1024,
       durability: options.durability ?? 'fsync',
       ...(options.maxHintBytesPerTarget === undefined ? {} : { maxHintBytesPerTarget: options.maxHintBytesPerTarget }),
     });
-  const start = (id: string) => startNode(id, newStore(), { clock, network, ring, options });
+  const start = (id: string) => {
+    const disk: DiskHook = {};
+    return startNode(id, newStore(disk), { clock, network, ring, options, disk });
+  };
   for (const id of ids) nodes.push(await start(id));
   return {
     network,
@@ -132,10 +141,18 @@ export async function testCluster(options: TestClusterOptions = {}): Promise<Tes
   };
 }
 
+interface Surroundings {
+  readonly clock: Clock;
+  readonly network: MemoryNetwork;
+  readonly ring: Ring;
+  readonly options: TestClusterOptions;
+  readonly disk: DiskHook;
+}
+
 async function startNode(
   id: string,
   store: Store,
-  { clock, network, ring, options }: { clock: Clock; network: MemoryNetwork; ring: Ring; options: TestClusterOptions },
+  { clock, network, ring, options, disk }: Surroundings,
 ): Promise<TestNode> {
   const bus = memoryBus({ network, cluster: 'test', self: `node.${id}` });
   const membership = new FixedMembership(id, ring);
@@ -157,6 +174,18 @@ async function startNode(
     versioner,
     membership,
     coordinator,
+    corrupt(id, standIn = false) {
+      let rotten: Buffer | undefined;
+      const before = disk.read;
+      disk.read = (at, stored, isStandIn) => {
+        if (at.key !== id.key || isStandIn !== standIn) return before?.(at, stored, isStandIn) ?? stored;
+        rotten ??= Buffer.from(stored);
+        if (!rotten.equals(stored)) return stored;
+        const flipped = Uint8Array.from(stored);
+        flipped[flipped.length - 1]! ^= 1;
+        return flipped;
+      };
+    },
     async stop() {
       await Promise.all([served.close(), bus.close()]);
     },
