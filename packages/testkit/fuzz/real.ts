@@ -23,6 +23,7 @@ const HTTP_SHARE = 0.25;
 const FLUSH_EVERY = 100;
 const ANSWER_MS = 10_000;
 const POLL_MS = 10;
+const GUARD_MS = 20_000;
 const LOAD_PER_SECOND = 30;
 /** How much more a process may hold in the second half of the run than in the first, in MB of resident memory. */
 const GROWTH_MB = 40;
@@ -151,7 +152,7 @@ class Attack {
 /** Writes the guarded keys, and tells how the cluster is then. */
 async function guard(cluster: TestCluster): Promise<string[]> {
   for (const key of guardedKeys) {
-    const url = `${cluster.nodes[0]!.url}/v1/buckets/${guardedBucket}/keys/${key}?w=all`;
+    const url = `${cluster.nodes[0]!.url}/v1/buckets/${guardedBucket}/keys/${key}?w=all&timeoutMs=${GUARD_MS}`;
     const { status } = await fetch(url, { method: 'PUT', body: key });
     if (status !== 204) throw new Error(`${key} was not written: ${status}`);
   }
