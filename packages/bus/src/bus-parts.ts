@@ -57,7 +57,7 @@ export function assembleParts(transport: Transport, options: BusOptions): BusPar
     prefix,
     self,
     counters: zeroCounters(),
-    onError: reporter(options.onError),
+    onError: reporter(options.onError, clock),
   };
   const { counters, onError } = common;
   const wheel = new DeadlineWheel(clock);
@@ -89,7 +89,8 @@ export function assembleParts(transport: Transport, options: BusOptions): BusPar
 }
 
 /** Tells whoever wants to be told, and never throws: it is called from loops that must go on. */
-function reporter(told: OnError | undefined): OnError {
+function reporter(told: OnError | undefined, clock: Clock): OnError {
+  const warn = rareWarnings(clock);
   if (told === undefined) return warn;
   return (error, where) => {
     try {
@@ -101,7 +102,26 @@ function reporter(told: OnError | undefined): OnError {
   };
 }
 
-/** What an unheard failure ends in, when nobody asked to be told. */
-function warn(error: unknown, where: string): void {
-  process.emitWarning(error instanceof Error ? error : new Error(String(error)), { detail: where });
+const WARN_EVERY_MS = 1000;
+const MAX_KINDS = 64;
+
+/**
+ * What an unheard failure ends in, when nobody asked to be told: a warning of the process. One a second of each code, with the number left out since: whoever
+ * may publish could fill the log of an application with malformed messages else.
+ */
+function rareWarnings(clock: Clock): OnError {
+  const kinds = new Map<string, { nextMs: number; leftOut: number }>();
+  return (error, where) => {
+    const nowMs = clock.monotonicMs();
+    const kind = String((error as { code?: unknown } | undefined)?.code);
+    const known = kinds.get(kind);
+    if (known !== undefined && nowMs < known.nextMs) {
+      known.leftOut++;
+      return;
+    }
+    const more = known === undefined || known.leftOut === 0 ? '' : `; and ${known.leftOut} more like it before`;
+    process.emitWarning(error instanceof Error ? error : new Error(String(error)), { detail: where + more });
+    if (kinds.size >= MAX_KINDS) kinds.clear();
+    kinds.set(kind, { nextMs: nowMs + WARN_EVERY_MS, leftOut: 0 });
+  };
 }

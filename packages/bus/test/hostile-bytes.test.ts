@@ -1,10 +1,11 @@
 import { memoryBus, memoryNetwork } from '@ringfort/bus';
 import fc from 'fast-check';
 import { Packr } from 'msgpackr';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { splitFrame } from '../src/fragment-core.ts';
 import { encodeVerb, FrameWriter, MessageKind } from '../src/frame-core.ts';
 import { double, echo, happened } from './support/contracts.ts';
+import { ManualClock } from './support/manual-clock.ts';
 
 const packr = new Packr({ useRecords: false });
 const subjects = ['node.n1.math', 'events.happened', 'node.n1.replies.0', 'node.n1.replies.1', 'kv.math'];
@@ -72,4 +73,36 @@ test('whatever bytes arrive, the bus neither throws nor stops answering', async 
   expect(server.stats().malformed).toBeGreaterThan(0);
   expect(server.stats().running).toBe(0);
   await Promise.all([server.close(), client.close(), raw.close()]);
+});
+
+test('malformed events do not fill the log of whoever did not ask to be told', async () => {
+  const clock = new ManualClock();
+  const network = memoryNetwork({ clock });
+  const client = memoryBus({ network, cluster: 'dev', self: 'client.c1', clock });
+  const raw = network.connect('client.raw');
+  client.listen('events.happened', happened, () => {});
+  const details: (string | undefined)[] = [];
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation((_, options) => {
+    details.push((options as { detail?: string }).detail);
+  });
+  const writer = new FrameWriter(3, 'client.raw');
+  const flood = async () => {
+    for (let count = 0; count < 200; count += 1) {
+      writer.append(MessageKind.event, 0, encodeVerb('happened'), 0, 0, Buffer.from([0xc1]));
+      raw.publish('ringfort.dev.events.happened', writer.take());
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(1_000);
+  };
+  try {
+    await flood();
+    await flood();
+    expect(details).toEqual([
+      'event happened of client.raw',
+      'event happened of client.raw; and 199 more like it before',
+    ]);
+  } finally {
+    warned.mockRestore();
+    await Promise.all([client.close(), raw.close()]);
+  }
 });
