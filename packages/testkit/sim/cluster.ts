@@ -19,8 +19,7 @@ export class SimCluster {
   /** Nodes that came back with an empty disk: the cluster refuses them. */
   readonly wiped = new Set<string>();
   readonly ids: readonly RecordId[];
-  /** By key: the node whose copy was damaged. */
-  readonly #corrupted = new Map<string, string>();
+  #rotten: SimNode | undefined;
   readonly #dots: Dots;
   readonly #random: SeededRandom;
   readonly #faults: (error: unknown) => void;
@@ -84,12 +83,15 @@ export class SimCluster {
     this.#dots.noteLosses(node.id, this.#dots.lostBy(left, held), fate === 'tail lost');
   }
 
-  /** Flips bits of a record on the node's disk, unless another node's was damaged before: one copy at most is lost to that. Answers whether one is damaged. */
-  corrupt(node: SimNode, id: RecordId): boolean {
-    if ((this.#corrupted.get(id.key) ?? node.id) !== node.id) return false;
-    const held = this.#dots.heldBy(readable(node.disk.peek()), [id]);
-    if (!held.some(({ standIn }) => !standIn) || !node.disk.corrupt(id)) return false;
-    this.#corrupted.set(id.key, node.id);
+  /**
+   * Bits flip on the node's disk, by `damage`, which answers whether they did; what is lost by that is noted. One node's disk at most: else the
+   * last copy of a value may be gone without any fault of the store.
+   */
+  corrupt(node: SimNode, damage: (disk: SimDisk) => boolean): boolean {
+    this.#rotten ??= node;
+    if (this.#rotten !== node) return false;
+    const held = this.#dots.heldBy(readable(node.disk.peek()), this.ids);
+    if (!damage(node.disk)) return false;
     this.#dots.noteLosses(node.id, this.#dots.lostBy(readable(node.disk.peek()), held), true);
     return true;
   }

@@ -130,7 +130,12 @@ function fullDisk({ say }: NemesisWorld, node: SimNode): Mend {
 }
 
 function corrupt({ cluster, random, say }: NemesisWorld, node: SimNode): Mend {
-  const id = random.shuffle(cluster.ids).find((one) => cluster.corrupt(node, one));
-  if (id !== undefined) say(node.id, `has a corrupt record of ${id.key} on its disk`);
+  const what = random.pick(['record', 'record', 'stand-in record', 'frame'] as const);
+  const isDamaged = cluster.corrupt(node, (disk) =>
+    what === 'frame'
+      ? disk.corruptFrame(random)
+      : random.shuffle(cluster.ids).some((id) => disk.corrupt(id, what === 'stand-in record')),
+  );
+  if (isDamaged) say(node.id, `has a corrupt ${what} on its disk`);
   return undefined;
 }
