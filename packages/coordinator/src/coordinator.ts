@@ -2,6 +2,7 @@ import { type Bus, type Clock, DeadlineWheel, type Done, type Random } from '@ri
 import type { Membership } from '@ringfort/membership';
 import type { Store } from '@ringfort/storage';
 import type { Versioner } from '@ringfort/versioning';
+import { Admission } from './admission.ts';
 import type { DeleteRequest, GetReply, GetRequest, PutRequest, WriteReply } from './contract.ts';
 import * as contract from './contract.ts';
 import { DuplicateWindow } from './dedupe.ts';
@@ -56,16 +57,15 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const forwarder = createForwarder(fx);
   const handoff = createHandoff(fx, options.random, requests.repair);
   const listing = createListing(fx);
+  const admission = new Admission(options.clock, limits);
   const duplicates = new DuplicateWindow<WriteReply>(limits.dedupeWindow);
   let closing = false;
 
   const refusal = (): Error | undefined => {
     if (closing) return new NotServingError('closing');
     if (membership.state !== 'member') return new NotServingError(membership.state);
-    if (counters.inFlight >= limits.maxInFlight || counters.stories >= limits.maxInFlight * STORIES_PER_REQUEST) {
-      return new OverloadedError(limits.maxInFlight);
-    }
-    return undefined;
+    const isFull = admission.refuses(counters.inFlight) || counters.stories >= limits.maxInFlight * STORIES_PER_REQUEST;
+    return isFull ? new OverloadedError(admission.limit) : undefined;
   };
 
   /** Counts a request in while it is answered, and refuses it beyond the limits. What `work` throws is its answer. */
@@ -76,11 +76,13 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       return;
     }
     counters.inFlight += 1;
+    const startMs = options.clock.monotonicMs();
     let ended = false;
     const finish: Done<T> = (error, reply) => {
       if (ended) return;
       ended = true;
       counters.inFlight -= 1;
+      if (error === undefined) admission.served(options.clock.monotonicMs() - startMs);
       done(error, reply);
     };
     attempt(finish, () => work(finish));

@@ -2,6 +2,8 @@
 export interface CoordinatorLimits {
   /** Requests under way at once, beyond which new ones fail with `OVERLOADED`. */
   readonly maxInFlight: number;
+  /** While most requests take longer, no more are let in than end within this time; beyond, `OVERLOADED` as well. */
+  readonly queueMs: number;
   readonly maxKeyBytes: number;
   readonly maxBucketBytes: number;
   readonly maxValueBytes: number;
@@ -26,6 +28,7 @@ export interface CoordinatorLimits {
 
 export const defaultLimits: CoordinatorLimits = Object.freeze({
   maxInFlight: 4096,
+  queueMs: 500,
   maxKeyBytes: 1024,
   maxBucketBytes: 128,
   maxValueBytes: 512 * 1024,
