@@ -23,7 +23,7 @@ const usage = `npm run sim -- [--seed S] [--runs N] [--scenario NAME] [--seconds
     .map(([name, { about }]) => `${name}: ${about}`)
     .join('\n              ')}
   --without   kinds of faults to leave out, separated by commas; \`links\`: those of all links
-  --requests, --clients, --keys, --nodes   at most so many
+  --requests, --faults, --clients, --keys, --nodes   at most so many
   --variant   draws what chance decides anew, with the same plan: a report that was simplified may name one
   --shrink    how many runs may be spent on simplifying a failing one. Default 150
   --first     ends at the first failing run
@@ -48,6 +48,7 @@ function readOptions() {
       clients: { type: 'string' },
       keys: { type: 'string' },
       nodes: { type: 'string' },
+      faults: { type: 'string' },
       variant: { type: 'string' },
       shrink: { type: 'string', default: '150' },
       first: { type: 'boolean', default: false },
@@ -70,6 +71,7 @@ function readOptions() {
     clients: maybe(values.clients),
     keys: maybe(values.keys),
     nodes: maybe(values.nodes),
+    faults: maybe(values.faults),
     variant: maybe(values.variant),
   };
   const { scenario, log, help, first, mutants, golden, update } = values;

@@ -30,13 +30,17 @@ const betweenNodes: ReadonlySet<NemesisKind> = new Set(['cut', 'cutOneWay', 'spl
 export class Nemeses {
   readonly #world: NemesisWorld;
   readonly #mends = new Set<() => void>();
+  /** How many faults may still begin. */
+  #left: number;
   #over = false;
 
   constructor(
     world: Omit<NemesisWorld, 'say'> & { readonly log: EventLog },
     plans: readonly NemesisPlan[],
     strikes: readonly Strike[],
+    maxFaults = Number.POSITIVE_INFINITY,
   ) {
+    this.#left = maxFaults;
     this.#world = { ...world, say: (who, what) => world.log.add('nemesis', `${who} ${what}`) };
     for (const plan of plans) this.#next(plan);
     for (const strike of strikes) this.#later(strike);
@@ -68,6 +72,8 @@ export class Nemeses {
   }
 
   #strike(kind: NemesisKind, chosen: readonly SimNode[], whenOver: (end: () => void) => void): void {
+    if (this.#left <= 0) return;
+    this.#left -= 1;
     const mend = faults[kind](this.#world, chosen);
     if (mend === undefined) return;
     this.#mends.add(mend);

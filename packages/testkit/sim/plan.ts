@@ -82,6 +82,8 @@ export interface SimPlan {
   readonly links: LinkFaultRates;
   readonly nemeses: readonly NemesisPlan[];
   readonly strikes: readonly Strike[];
+  /** How many of all those faults may begin; absent: any number. */
+  readonly maxFaults?: number | undefined;
   readonly workload: Workload;
 }
 

@@ -49,11 +49,11 @@ export function replayCommand({ seed, scenario }: SimPlan, less: Simplification)
 /** What broke in a run, whose lines were kept, how it came to it, and how to see it again. `drawn`: its plan before anything was left out of it. */
 export function failureReport(result: SimResult, drawn: SimPlan, commit: string, less: Simplification): string {
   const { plan, broken, entries } = result;
-  const listed = broken.slice(0, MAX_BROKEN).map(({ invariant, what }) => `  ${invariant}  ${what}`);
-  const more = broken.length > MAX_BROKEN ? [`  and ${broken.length - MAX_BROKEN} more`] : [];
+  const told = [...new Set(broken.map(({ invariant, what }) => `  ${invariant}  ${what}`))];
+  const more = told.length > MAX_BROKEN ? [`  and ${told.length - MAX_BROKEN} more`] : [];
   return [
     `FAILED  seed ${drawn.seed}, scenario ${drawn.scenario}, commit ${commit}`,
-    ...listed,
+    ...told.slice(0, MAX_BROKEN),
     ...more,
     `  simplest found: ${inWords(plan)}`,
     ...timeline(broken, entries).map((line) => `  ${line}`),
@@ -62,12 +62,14 @@ export function failureReport(result: SimResult, drawn: SimPlan, commit: string,
 }
 
 /** What a plan consists of. */
-function inWords({ nodes, maxRequests, workload, nemeses, links }: SimPlan): string {
+function inWords({ nodes, maxRequests, workload, nemeses, strikes, maxFaults, links }: SimPlan): string {
+  const { clients, keys } = workload;
+  const kinds = [...new Set([...nemeses, ...strikes].map(({ kind }) => kind))].join(', ');
   const rates = Object.entries(links).filter(([name, rate]) => name !== 'tailMs' && rate > 0);
-  const faults = [
-    ...nemeses.map(({ kind }) => kind),
-    ...rates.map(([name, rate]) => `${name} ${(rate * 100).toFixed(1)} % of messages`),
-  ];
-  const counts = `${nodes} nodes, ${workload.clients} clients, ${workload.keys} keys, ${maxRequests} requests at most`;
-  return `${counts}; faults: ${faults.join(', ') || 'none'}`;
+  const onLinks = rates.map(([name, rate]) => `${name} ${(rate * 100).toFixed(1)} %`).join(', ');
+  return [
+    `${nodes} nodes, ${clients} clients, ${keys} keys, ${maxRequests} requests at most`,
+    maxFaults === 0 || kinds === '' ? 'no faults' : `${maxFaults ?? 'any number of'} faults at most of ${kinds}`,
+    ...(onLinks === '' ? [] : [`links: ${onLinks}`]),
+  ].join('; ');
 }

@@ -9,6 +9,8 @@ export interface Simplification {
   readonly clients?: number | undefined;
   readonly keys?: number | undefined;
   readonly nodes?: number | undefined;
+  /** How many faults begin: the first ones of the run. */
+  readonly faults?: number | undefined;
   /** Draws what chance decides anew while the plan stays: a simpler plan may break as well, but not by the same dice. */
   readonly variant?: number | undefined;
 }
@@ -17,13 +19,15 @@ export const unchanged: Simplification = { without: [] };
 
 const FEWEST_NODES = 3;
 const FEWEST_REQUESTS = 1;
+/** As many as no run has. */
+const MANY_FAULTS = 64;
 /** How many times the dice are thrown for a step that does not fail at once. */
 const VARIANTS = 4;
 const VARIANT_STRIDE = 1_000_003;
 
 /** The plan with less in it. */
 export function simplified(plan: SimPlan, less: Simplification): SimPlan {
-  const { without, requests = plan.maxRequests, clients, keys, nodes = plan.nodes, variant = 0 } = less;
+  const { without, requests = plan.maxRequests, clients, keys, nodes = plan.nodes, faults, variant = 0 } = less;
   const { workload } = plan;
   return {
     ...plan,
@@ -32,6 +36,8 @@ export function simplified(plan: SimPlan, less: Simplification): SimPlan {
     maxRequests: Math.min(requests, plan.maxRequests),
     links: without.includes('links') ? noLinkFaults : plan.links,
     nemeses: plan.nemeses.filter(({ kind }) => !without.includes(kind)),
+    strikes: plan.strikes.filter(({ kind }) => !without.includes(kind)),
+    ...(faults !== undefined && { maxFaults: faults }),
     workload: {
       ...workload,
       clients: Math.max(1, Math.min(clients ?? workload.clients, workload.clients)),
@@ -49,19 +55,22 @@ export function optionsOf({ without, ...numbers }: Simplification): string {
 
 /** Steps that each make the plan simpler than `less` does, the greatest first. */
 function stepsFrom(plan: SimPlan, less: Simplification): Simplification[] {
-  const { nemeses, links, workload, maxRequests, nodes } = simplified(plan, less);
+  const { nemeses, strikes, links, workload, maxRequests, maxFaults = MANY_FAULTS, nodes } = simplified(plan, less);
   const { clients, keys } = workload;
-  const kinds = nemeses.map(({ kind }): string => kind);
+  const kinds = [...new Set([...nemeses, ...strikes].map(({ kind }): string => kind))];
+  const counted = kinds.length > 0 ? maxFaults : 0;
   if (Object.values(links).some((rate) => rate > 0) && links !== noLinkFaults) kinds.push('links');
   const leaveOut = (some: readonly string[]) => ({ ...less, without: [...less.without, ...some] });
   return [
     ...(kinds.length > 1 ? [leaveOut(kinds)] : []),
     ...fewer(maxRequests, FEWEST_REQUESTS, [0.25, 0.5]).map((requests) => ({ ...less, requests })),
+    ...fewer(counted, 0, [0.1, 0.5]).map((faults) => ({ ...less, faults })),
     ...fewer(clients, 1, [0, 0.5]).map((count) => ({ ...less, clients: count })),
     ...fewer(keys, 1, [0, 0.5]).map((count) => ({ ...less, keys: count })),
     ...fewer(nodes, FEWEST_NODES, [0, 0.8]).map((count) => ({ ...less, nodes: count })),
     ...kinds.map((kind) => leaveOut([kind])),
     ...fewer(maxRequests, FEWEST_REQUESTS, [0.8, 0.95]).map((requests) => ({ ...less, requests })),
+    ...fewer(counted, 0, [0.8, 0.95]).map((faults) => ({ ...less, faults })),
   ];
 }
 

@@ -140,10 +140,10 @@ class Simulation {
 
   /** Clients and faults at the same time, until either the requests or the time are used up. */
   async #load(): Promise<void> {
-    const { loadMs, maxRequests, nemeses, strikes, links } = this.#plan;
+    const { loadMs, maxRequests, maxFaults, nemeses, strikes, links } = this.#plan;
     const world = { clock: this.#clock, network: this.#network, log: this.#log, cluster: this.#cluster };
     this.#network.faults.rates = links;
-    const storm = new Nemeses({ ...world, random: this.#random.fork() }, nemeses, strikes);
+    const storm = new Nemeses({ ...world, random: this.#random.fork() }, nemeses, strikes, maxFaults);
     const budget: LoadBudget = { left: maxRequests, over: false };
     let busy = this.#cluster.clients.length;
     for (const client of this.#cluster.clients) {

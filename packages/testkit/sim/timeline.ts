@@ -23,14 +23,24 @@ type Row = LaneRow & { readonly processes: readonly string[]; readonly isFault: 
  * meanwhile to the processes that had to do with it. Where that is too much, those rows that are nearest to the writes that it is about.
  */
 export function timeline(broken: readonly BrokenInvariant[], entries: readonly LogEntry[]): string[] {
-  const blamed = broken.find(({ key }) => key !== undefined);
-  const rows = new Rows(blamed?.key);
+  const blamed = broken.find((one) => one.key !== undefined);
+  const key = blamed?.key ?? keyOfHint(broken, entries);
+  const rows = new Rows(key);
   for (const entry of entries.slice(1)) rows.add(entry);
-  const all = relevant(untilJudged(rows.inOrder, blamed), blamed !== undefined);
+  const all = relevant(untilJudged(rows.inOrder, blamed), key !== undefined);
   const names = new Set(broken.filter(({ key }) => key === blamed?.key).flatMap(({ what }) => what.match(WRITE) ?? []));
   const chosen = nearest(all, names);
   const lanes = [...new Set(chosen.flatMap((row) => row.processes))].sort(byName);
   return drawLanes(lanes, withGaps(all, chosen));
+}
+
+/** Where hints are left that name no key: the one of which the node that owes them took its last. */
+function keyOfHint(broken: readonly BrokenInvariant[], entries: readonly LogEntry[]): string | undefined {
+  const debtor = broken.flatMap(({ what }) => /\b(n\d+) owes /.exec(what)?.[1] ?? [])[0];
+  const hints = entries.flatMap((entry) =>
+    'what' in entry && entry.who === debtor ? (/^hint for .* (\S+):/.exec(entry.what)?.[1] ?? []) : [],
+  );
+  return hints.at(-1);
 }
 
 /** The entries of a log as rows of a diagram. */

@@ -23,6 +23,23 @@ describe('a failing plan', () => {
     expect(optionsOf(less)).toMatch(/^ --without .*links.* --requests \d+/);
   });
 
+  it('leaves out all faults but the first ones, those at fixed times too', async () => {
+    const strikes = nemesisKinds.map((kind) => ({ kind, atMs: 10, forMs: 10, on: [0] }));
+    const needs = ({ maxFaults = 100, strikes: left }: SimPlan) =>
+      maxFaults >= 3 && left.some(({ kind }) => kind === 'wipe');
+    const less = await shrink({ ...drawn, strikes }, unchanged, async (plan) => needs(plan), 500);
+    const simplest = simplified({ ...drawn, strikes }, less);
+    expect(simplest).toMatchObject({ maxFaults: 3, maxRequests: 1, strikes: [{ kind: 'wipe' }] });
+    expect(optionsOf(less)).toContain(' --faults 3');
+  });
+
+  it('throws other dice where these hide what fails', async () => {
+    const needs = (plan: SimPlan) => plan.maxRequests > 50 || (plan.seed !== drawn.seed && plan.maxRequests >= 10);
+    const less = await shrink(drawn, unchanged, async (plan) => needs(plan), 500);
+    expect(simplified(drawn, less).maxRequests).toBe(10);
+    expect(optionsOf(less)).toMatch(/ --variant \d$/);
+  });
+
   it('stays as it is when nothing may be taken away, or no run is left', async () => {
     expect(await shrink(drawn, unchanged, async () => false, 500)).toBe(unchanged);
     expect(await shrink(drawn, unchanged, async () => true, 0)).toBe(unchanged);
