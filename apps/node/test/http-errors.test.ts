@@ -192,6 +192,15 @@ describe('what is no request at all', () => {
     expect(answer.toLowerCase()).toContain('application/problem+json');
   });
 
+  it('never tells a pipelined client to go on in the middle of an answer', async () => {
+    const first = 'GET /v1/buckets/b/keys/k HTTP/1.1\r\nHost: a\r\n\r\n';
+    const second =
+      'PUT /healthz HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 1\r\n\r\nv';
+    const [, ...heads] = (await raw(first + second)).split('HTTP/1.1 ');
+    expect(heads.map((answer) => answer.slice(0, 3))).toEqual(['404', '405']);
+    for (const answer of heads) expect(answer).toMatch(/\r\n\r\n\{.*\}$/);
+  });
+
   it('does not take a client that breaks off for a failure of the node', async () => {
     await raw('PUT /v1/buckets/b/keys/k HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nv');
     expect(node.coordinator.calls).toEqual([]);

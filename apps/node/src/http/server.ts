@@ -56,11 +56,7 @@ export function createHttpServer(host: HttpHost): FastifyInstance {
   });
   // Beyond it a connection is closed at once: each that is open costs memory.
   app.server.maxConnections = host.limits.inFlight + spareConnections;
-  // Whoever expects what is not known here is served all the same (RFC 9110 section 10.1.1); by itself Node answers a 417 without a body.
-  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
-  app.addHook('onRequest', ({ raw, headers }, _reply, done) =>
-    done(raw.httpVersion === '1.1' && headers.host === undefined ? new MissingHostError() : undefined),
-  );
+  leaveNothingToNode(app);
   acceptAnyBody(app);
   admitBounded(app, host);
   app.addHook('onRequest', createAuthorizer(host.tokens));
@@ -72,6 +68,20 @@ export function createHttpServer(host: HttpHost): FastifyInstance {
     addClusterRoutes(app, host);
   });
   return app;
+}
+
+/** What Node's server would answer by itself, without a problem document or at the wrong moment. */
+function leaveNothingToNode(app: FastifyInstance): void {
+  app.addHook('onRequest', ({ raw, headers }, _reply, done) =>
+    done(raw.httpVersion === '1.1' && headers.host === undefined ? new MissingHostError() : undefined),
+  );
+  // Whoever expects what is not known here is served all the same (RFC 9110 section 10.1.1).
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+  // While answers to earlier requests of the connection are due, a 100 would go between the headers and the body of one.
+  app.server.on('checkContinue', (request, response) => {
+    if (response.socket !== null) response.writeContinue();
+    app.server.emit('request', request, response);
+  });
 }
 
 /** Bodies are values: raw bytes of whatever content type. */
