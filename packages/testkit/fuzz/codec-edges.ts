@@ -161,8 +161,8 @@ export const recordEdge: Edge = {
     const record = stored(object());
     if (random.chance(0.7)) return { to: 'record', parts: [mutated(random, record, stored(object()))] };
     const owed = new Map([
-      ['n1', 17],
-      ['n2', 18],
+      ['n1', { takenMs: 17 }],
+      ['n2', { takenMs: 18 }],
     ]);
     return { to: 'hint', parts: [mutated(random, Buffer.from(encodeHint({ owed, record })), record)] };
   },
