@@ -5,7 +5,10 @@ import type { NodeConfig } from './config.ts';
 
 /** JSON lines on standard error; quiet by default (`warn`). */
 export function createLog(config: Pick<NodeConfig, 'id' | 'logLevel'>): Logger {
-  return pino({ level: config.logLevel, base: { node: config.id } }, pino.destination({ dest: 2, sync: true }));
+  const destination = pino.destination({ dest: 2, sync: true });
+  // Where the log goes the disk may be full as well. A lost line is no reason to end the node, and there is nowhere to say it.
+  destination.on('error', () => undefined);
+  return pino({ level: config.logLevel, base: { node: config.id } }, destination);
 }
 
 /** The log as membership writes to it. */
