@@ -1,5 +1,9 @@
 import type { Scenario } from '../harness/scenario.ts';
 import { clusterKilledFsync, clusterKilledInterval } from './cluster-killed.ts';
+import { corruptJournal, corruptValue } from './corrupt-value.ts';
+import { diskFull } from './disk-full.ts';
+import { hintFlood } from './hint-flood.ts';
+import { rollback, wipedNode } from './lost-disks.ts';
 import { natsServerKilled, natsServerKilledOwn } from './nats-server-killed.ts';
 import { nodeKilled } from './node-killed.ts';
 import { nodePaused } from './node-paused.ts';
@@ -27,4 +31,10 @@ export const scenarios: readonly Scenario[] = [
   overload,
   overloadCpu,
   siblingExplosion,
+  corruptValue,
+  corruptJournal,
+  diskFull,
+  wipedNode,
+  rollback,
+  hintFlood,
 ];

@@ -31,7 +31,7 @@ async function json<T>(url: string): Promise<T> {
 
 interface ClusterStatus {
   readonly self: string;
-  readonly nodes: readonly { id: string; status: string; partitions: number; hintsHeld?: number }[];
+  readonly nodes: readonly { id: string; status: string; partitions: number; hintsHeld?: number; storage?: string }[];
 }
 
 export const clusterStatus = (node: TestNode): Promise<ClusterStatus> => json(`${node.url}/v1/cluster`);
