@@ -166,7 +166,7 @@ function linesOf(parts: readonly Buffer[]): string | undefined {
   return found.join('');
 }
 
-/** Journal files that were torn, damaged or mixed: what is replayed is what was written, without a gap. */
+/** Journal files that were torn, damaged or mixed: what is read of them is what was written. */
 export const journalEdge: Edge = {
   name: 'journal',
   share: 4,
@@ -178,17 +178,15 @@ export const journalEdge: Edge = {
   feed({ parts: [spoilt, file] }) {
     const written = new Map(decodeFrames(file!).map((frame) => [frame.sequence, JSON.stringify(frame.rows)]));
     const read = decodeFrames(spoilt!);
-    for (const [index, { sequence, rows }] of read.entries()) {
-      check(index === 0 || sequence === read[index - 1]!.sequence + 1, 'there is a gap');
+    for (const { sequence, rows } of read)
       check(written.get(sequence) === JSON.stringify(rows), 'a row is replayed that was never written');
-    }
     return read.length === 0 ? 'nothing' : 'a part';
   },
 };
 
 function drawJournal(random: SeededRandom): Buffer[] {
   const writer = new JournalWriter();
-  const first = random.below(2 ** 31);
+  const first = 1 + random.below(2 ** 20);
   return Array.from({ length: 1 + random.below(4) }, (_, index) => {
     writer.clear();
     for (let rows = 1 + random.below(3); rows > 0; rows -= 1) {
