@@ -11,6 +11,8 @@ import { addTo, failureReport, newTotals, summary } from './report.ts';
 import { type Simplification, shrink, simplified } from './simplify.ts';
 import { type SimResult, simulate } from './simulate.ts';
 
+/** How long a failing run is simplified at the longest. */
+const SHRINK_MS = 60_000;
 const PROGRESS_EVERY_MS = 5_000;
 const MAX_SEED = 2 ** 31;
 
@@ -85,8 +87,9 @@ function readOptions() {
 async function tellFailure(drawn: SimPlan, result: SimResult, from: Simplification, tries: number): Promise<void> {
   const invariants = new Set(result.broken.map(({ invariant }) => invariant));
   tell(`seed ${drawn.seed} breaks ${[...invariants].join(', ')}; simplifying ...`);
+  const endMs = performance.now() + SHRINK_MS;
   const fails = async (plan: SimPlan) =>
-    (await simulate(plan)).broken.some(({ invariant }) => invariants.has(invariant));
+    performance.now() < endMs && (await simulate(plan)).broken.some(({ invariant }) => invariants.has(invariant));
   const less = await shrink(drawn, from, fails, tries);
   const simplest = await simulate(simplified(drawn, less), { keepLines: true });
   tell(failureReport(simplest, drawn, commitOf(), less));

@@ -38,7 +38,7 @@ export function timeline(broken: readonly BrokenInvariant[], entries: readonly L
 function keyOfHint(broken: readonly BrokenInvariant[], entries: readonly LogEntry[]): string | undefined {
   const debtor = broken.flatMap(({ what }) => /\b(n\d+) owes /.exec(what)?.[1] ?? [])[0];
   const hints = entries.flatMap((entry) =>
-    'what' in entry && entry.who === debtor ? (/^hint for .* (\S+):/.exec(entry.what)?.[1] ?? []) : [],
+    'what' in entry && entry.who === debtor ? (/^hint for .* (k\d+):/.exec(entry.what)?.[1] ?? []) : [],
   );
   return hints.at(-1);
 }
@@ -98,7 +98,7 @@ class Rows {
       const text = words
         .replace(/ with \d+ frames on disk$/, '')
         .replace(/^write /, 'stores ')
-        .replace(/^hint for (.*) (\S+:)/, 'stores for $1 $2');
+        .replace(/^hint for (.*) (k\d+:)/, 'stores for $1 $2');
       const marks = { lanes: [who], sign: sign ?? '*' };
       const shown = who.startsWith('n') ? `${who} ${text}` : text;
       this.#rows.push({ atMs, text: shown, marks, processes: [who], isFault: sign !== undefined });
