@@ -28,7 +28,7 @@ export function drawBusInput(random: SeededRandom): Input {
   // What pieces join to is not judged: so nothing that matters is cut.
   if (random.chance(0.9) || mentions(frame, [...believed, guardedBucket])) return { to, parts: [frame] };
   const message = { version, from: evil, kind: MessageKind.request, id: 1, set: random.below(2 ** 31) };
-  const pieces = splitFrame(frame, message, 60 + random.below(400)).slice(0, 40);
+  const pieces = splitFrame(frame, message, 60 + random.below(400) + (frame.length >> 4));
   return { to, parts: pieces.map((part) => (random.chance(0.1) ? mutated(random, part, part) : part)) };
 }
 

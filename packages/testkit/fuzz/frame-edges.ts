@@ -42,7 +42,7 @@ export const frameEdge: Edge = {
     const { frame, version } = drawFrame(random);
     if (random.chance(0.2)) {
       const message = { version, from: evil, kind: MessageKind.request, id: 1, set: random.below(2 ** 31) };
-      const parts = splitFrame(frame, message, 40 + random.below(100)).slice(0, 30);
+      const parts = splitFrame(frame, message, 60 + random.below(100) + (frame.length >> 4));
       return {
         to: 'fragments',
         parts: parts.map((part) => (random.chance(0.3) ? mutated(random, part, frame) : part)),

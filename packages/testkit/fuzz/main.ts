@@ -17,6 +17,8 @@ const usage = `npm run fuzz -- [--seed S] [--inputs N] [--edge NAME] [--index I]
 const GROWTH_MB = 10;
 const COLUMNS = [12, 9, 9, 18];
 
+class UsageError extends Error {}
+
 const tell = (line: string) => void process.stdout.write(`${line}\n`);
 
 function readOptions() {
@@ -31,7 +33,7 @@ function readOptions() {
     },
   });
   const whole = (text: string) => {
-    if (!/^\d{1,10}$/.test(text)) throw new RangeError(`${text} is not a whole number`);
+    if (!/^\d{1,10}$/.test(text)) throw new UsageError(`${text} is not a whole number`);
     return Number(text);
   };
   const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : whole(values.seed);
@@ -60,7 +62,7 @@ async function main(): Promise<number> {
   const { all, bus, close } = await openEdges();
   try {
     const edges = all.filter(({ name }) => only === undefined || name === only);
-    if (edges.length === 0) throw new RangeError(`no edge ${only}`);
+    if (edges.length === 0) throw new UsageError(`no edge ${only}`);
     return await runAll(edges, bus, { seed, inputs, index });
   } finally {
     await close();
@@ -104,7 +106,7 @@ async function runAll(
 try {
   process.exitCode = await main();
 } catch (error) {
-  if (!(error instanceof RangeError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS'))) throw error;
+  if (!(error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS'))) throw error;
   process.stderr.write(`fuzz: ${(error as Error).message}\n${usage}`);
   process.exitCode = 2;
 }
