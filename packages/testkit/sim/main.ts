@@ -8,6 +8,7 @@ import { runBatch } from './jobs.ts';
 import { findMutants } from './mutation.ts';
 import { type SimPlan, scenarios } from './plan.ts';
 import { addTo, failureReport, newTotals, summary } from './report.ts';
+import { tellScale } from './scale-table.ts';
 import { type Simplification, shrink, simplified } from './simplify.ts';
 import { type SimResult, simulate } from './simulate.ts';
 
@@ -32,6 +33,7 @@ const usage = `npm run sim -- [--seed S] [--runs N] [--scenario NAME] [--seconds
   --mutants   plants known bugs one at a time, and tells how many seeds it takes to find each (--seconds: for each); \`all\`, or a part of a name
   --golden    runs the golden scripts whose names hold this (\`all\`), and tells where one prints something else than it says
   --update    writes down what the golden scripts print now: look at the difference before it is committed
+  --scale     measures clusters of up to 100 nodes instead, and writes the table into docs/simulator.md
   --log       writes the event log of the runs to a file
 `;
 
@@ -55,6 +57,7 @@ function readOptions() {
       shrink: { type: 'string', default: '150' },
       first: { type: 'boolean', default: false },
       mutants: { type: 'string' },
+      scale: { type: 'boolean', default: false },
       golden: { type: 'string' },
       update: { type: 'boolean', default: false },
       log: { type: 'string' },
@@ -76,11 +79,11 @@ function readOptions() {
     faults: maybe(values.faults),
     variant: maybe(values.variant),
   };
-  const { scenario, log, help, first, mutants, golden, update } = values;
+  const { scenario, log, help, first, mutants, scale, golden, update } = values;
   const seed = values.seed === undefined ? Math.floor(Math.random() * MAX_SEED) : number(values.seed);
   const [runs, seconds, tries] = [number(values.runs), number(values.seconds), number(values.shrink)];
   const jobs = Math.max(1, number(values.jobs));
-  return { seed, runs, jobs, seconds, tries, scenario, log, help, first, mutants, golden, update, less };
+  return { seed, runs, jobs, seconds, tries, scenario, log, help, first, mutants, scale, golden, update, less };
 }
 
 /** Tells of a failed run, after it was made as simple as it can be while the same invariant breaks. */
@@ -130,6 +133,7 @@ async function main(): Promise<number> {
     return 0;
   }
   if (options.golden !== undefined) return tellGolden(options.golden, options.update);
+  if (options.scale) return (await tellScale('docs/simulator.md', tell)) ? 0 : 1;
   if (options.mutants !== undefined) return tellMutants(options.mutants, options);
   const { seed, runs, jobs, seconds, tries, scenario, log, less, first } = options;
   const totals = newTotals();

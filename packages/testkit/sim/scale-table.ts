@@ -1,0 +1,72 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { measureScale, PARTITIONS, type ScaleRow, type Spread } from './scale.ts';
+
+const sizes = [5, 10, 30, 100];
+const SEED = 1;
+const [opening, closing] = ['<!-- scale: made by `npm run sim -- --scale` -->', '<!-- /scale -->'];
+const MEBIBYTE = 1024 * 1024;
+const MAX_RSS_BYTES = 2_048 * MEBIBYTE;
+
+/**
+ * Measures clusters of several sizes, and writes the table into the document: always the same one, but for the memory, while the sources are the same.
+ * @returns whether the memory was enough and each cluster came to agree
+ */
+export async function tellScale(document: string, tell: (line: string) => void): Promise<boolean> {
+  const rows: ScaleRow[] = [];
+  for (const nodes of sizes) {
+    const row = await measureScale(nodes, SEED);
+    rows.push(row);
+    tell(rowText(row));
+  }
+  const made = [opening, '', ...tableOf(rows), '', closing].join('\n');
+  const before = existsSync(document) ? readFileSync(document, 'utf8') : '# The simulator\n\n## Large clusters\n';
+  writeFileSync(document, withTable(before, made));
+  const { peakRssBytes } = rows.at(-1)!;
+  const agreed = rows.every(({ foundedMs, changeMs, crashMs, silenceMs }) =>
+    [foundedMs, changeMs, crashMs, silenceMs].every((ms) => ms !== undefined),
+  );
+  return agreed && peakRssBytes <= MAX_RSS_BYTES;
+}
+
+/** The document with its table replaced, or put at its end. */
+export function withTable(text: string, made: string): string {
+  const [from, to] = [text.indexOf(opening), text.indexOf(closing)];
+  if (from === -1 || to < from) return `${text.trimEnd()}\n\n${made}\n`;
+  return text.slice(0, from) + made + text.slice(to + closing.length);
+}
+
+function tableOf(rows: readonly ScaleRow[]): string[] {
+  const columns = [
+    'nodes',
+    'founded',
+    'change known to all',
+    'closed connection known',
+    'silence known',
+    'messages/s per node',
+    'bytes/s per node',
+    'first replicas per node',
+    'replicas per node',
+    'peak memory',
+  ];
+  const rule = `|${' ---: |'.repeat(columns.length)}`;
+  return [`${PARTITIONS} partitions, seed ${SEED}.`, '', `| ${columns.join(' | ')} |`, rule, ...rows.map(rowText)];
+}
+
+function rowText(row: ScaleRow): string {
+  const cells = [
+    String(row.nodes),
+    secondsText(row.foundedMs),
+    secondsText(row.changeMs),
+    secondsText(row.crashMs),
+    secondsText(row.silenceMs),
+    row.messagesPerSecond.toFixed(1),
+    Math.round(row.bytesPerSecond).toLocaleString('en'),
+    spreadText(row.primaries),
+    spreadText(row.replicas),
+    `${Math.round(row.peakRssBytes / MEBIBYTE)} MiB`,
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+const secondsText = (ms: number | undefined) => (ms === undefined ? 'never' : `${(ms / 1_000).toFixed(2)} s`);
+const spreadText = ({ least, most, fair }: Spread) => `${least} to ${most}, fair ${Number(fair.toFixed(1))}`;

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { measureScale, PARTITIONS } from '../../sim/scale.ts';
+import { withTable } from '../../sim/scale-table.ts';
+
+describe('a cluster of some size', () => {
+  it('is founded, agrees, notices who is gone, and spreads its partitions evenly', async () => {
+    const row = await measureScale(5, 3);
+    for (const ms of [row.foundedMs, row.changeMs, row.crashMs, row.silenceMs]) expect(ms).toBeGreaterThan(0);
+    expect(row.messagesPerSecond).toBeGreaterThan(0);
+    expect(row.bytesPerSecond).toBeGreaterThan(row.messagesPerSecond);
+    for (const [{ least, most, fair }, copies] of [
+      [row.primaries, 1],
+      [row.replicas, 3],
+    ] as const) {
+      expect(fair).toBeCloseTo((copies * PARTITIONS) / 5);
+      expect(least).toBeGreaterThanOrEqual(Math.floor(fair));
+      expect(most).toBeLessThanOrEqual(Math.ceil(fair));
+    }
+    const { peakRssBytes, ...measured } = row;
+    expect(await measureScale(5, 3)).toMatchObject(measured);
+    expect(peakRssBytes).toBeGreaterThan(0);
+  });
+});
+
+describe('the table of the document', () => {
+  const table = (rows: string) =>
+    withTable('', `<!-- scale: made by \`npm run sim -- --scale\` -->\n${rows}\n<!-- /scale -->`).trim();
+
+  it('takes the place of the former one, and nothing else', () => {
+    const before = `# Title\n\nBefore.\n\n${table('| 1 |')}\n\nAfter.\n`;
+    expect(withTable(before, table('| 2 |'))).toBe(before.replace('| 1 |', '| 2 |'));
+    expect(withTable('# Title\n', table('| 2 |'))).toBe(`# Title\n\n${table('| 2 |')}\n`);
+  });
+});
