@@ -24,7 +24,7 @@ function named(about: string, { plan, workload, mix, strikes = [] }: Fixed): Sce
     maxInFlight: 4_096,
     maxSiblings: 64,
     loadMs: 6_000,
-    maxRequests: 400,
+    maxRequests: 200,
     links: calmLinks,
   };
   const fix = (drawn: SimPlan): SimPlan => ({
@@ -37,7 +37,7 @@ function named(about: string, { plan, workload, mix, strikes = [] }: Fixed): Sce
       clients: 4,
       keys: 2,
       hotShare: 0.5,
-      thinkMs: 60,
+      thinkMs: 120,
       quorums: false,
       strict: false,
       timeoutsMs: [2_000],
@@ -87,13 +87,13 @@ export const namedScenarios: Readonly<Record<string, Scenario>> = {
     mix: { ownPut: 1 },
   }),
   'replica-amnesia': named('the first primary forgets what it had, and takes writes without a context', {
-    workload: { clients: 2, keys: 1, thinkMs: 20 },
+    workload: { clients: 2, keys: 1, thinkMs: 50 },
     mix: { get: 0.2, blindPut: 1, ownPut: 0.3, update: 0.2 },
     plan: { loadMs: 5_000 },
     strikes: [1_000, 2_000, 3_000].map((atMs) => at('lostTail', [0], atMs, 10)),
   }),
   'amnesia-in-handoff': named('the first primary forgets what it had while hints are handed over to it', {
-    workload: { clients: 2, keys: 1, thinkMs: 20 },
+    workload: { clients: 2, keys: 1, thinkMs: 50 },
     mix: { get: 0.2, blindPut: 1, ownPut: 0.3, update: 0.2 },
     strikes: [
       at('crash', [0], 500, 1_000),
@@ -103,7 +103,7 @@ export const namedScenarios: Readonly<Record<string, Scenario>> = {
     ],
   }),
   'corrupt-value': named('records rot on the disk of the first primary', {
-    workload: { keys: 8, hotShare: 0, thinkMs: 30 },
+    workload: { keys: 8, hotShare: 0, thinkMs: 80 },
     mix: { get: 1, blindPut: 0.1, update: 0.3, delete: 0.05 },
     strikes: [400, 1_200, 2_000, 2_800].flatMap((atMs) => [
       at('powerLoss', [0], atMs, 10),
@@ -111,7 +111,7 @@ export const namedScenarios: Readonly<Record<string, Scenario>> = {
     ]),
   }),
   'delete-races-put': named('puts and deletes of one key at the same time', {
-    workload: { keys: 1, thinkMs: 10 },
+    workload: { keys: 1, thinkMs: 30 },
     mix: { get: 0.3, blindPut: 0.3, update: 0.3, stalePut: 0.2, delete: 0.5, blindDelete: 0.1 },
   }),
   'disk-full': named('the disk of the first primary is full for a while', {
@@ -125,9 +125,9 @@ export const namedScenarios: Readonly<Record<string, Scenario>> = {
     strikes: [300, 900, 1_500, 2_100].map((atMs, index) => at('clockJump', [index % 3], atMs)),
   }),
   'hint-flood': named('a primary is dead under heavy writes, and what may be held for it is soon used up', {
-    plan: { maxHintBytesPerTarget: 1_200, loadMs: 5_000 },
-    workload: { keys: 8, thinkMs: 10 },
+    plan: { maxHintBytesPerTarget: 1_200, maxRequests: 300 },
+    workload: { keys: 8, thinkMs: 20 },
     mix: { get: 0.1, blindPut: 0.5, update: 1 },
-    strikes: [at('crash', [1], 300, 6_000)],
+    strikes: [at('crash', [1], 100, 6_000)],
   }),
 };

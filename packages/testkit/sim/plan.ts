@@ -105,7 +105,7 @@ const harmless = firstKinds.filter((kind) => kind !== 'lostTail' && kind !== 'wi
 export const scenarios: Readonly<Record<string, Scenario>> = {
   default: {
     about: 'any subset of all faults, any kind of bucket',
-    faults: nemesisKinds.filter((kind) => kind !== 'corrupt'),
+    faults: nemesisKinds,
     linkFaults: true,
     anyBucket: true,
   },
