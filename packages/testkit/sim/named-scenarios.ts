@@ -125,7 +125,7 @@ export const namedScenarios: Readonly<Record<string, Scenario>> = {
     strikes: [300, 900, 1_500, 2_100].map((atMs, index) => at('clockJump', [index % 3], atMs)),
   }),
   'hint-flood': named('a primary is dead under heavy writes, and what may be held for it is soon used up', {
-    plan: { maxHintBytesPerTarget: 1_200, maxRequests: 300 },
+    plan: { maxHintBytesPerTarget: 400, maxRequests: 300 },
     workload: { keys: 8, thinkMs: 20 },
     mix: { get: 0.1, blindPut: 0.5, update: 1 },
     strikes: [at('crash', [1], 100, 6_000)],

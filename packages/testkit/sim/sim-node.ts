@@ -123,7 +123,9 @@ export class SimNode {
     const { id } = this;
     const fault = (error: unknown, where: string) => log.add(id, `${where}: ${codeOf(error)}`);
     const open = await this.#disk.open({ clock, random: random.fork(), durability, maxHintBytesPerTarget });
-    const store = watchedStore(open, id, watcher);
+    const store = watchedStore(open, id, watcher, (key, error) =>
+      log.add(id, `takes no hint of ${key}: ${codeOf(error)}`),
+    );
     const versioner = await createVersioner({
       random: (count) => random.bytes(count),
       marker: markerOn(this.#disk),

@@ -6,8 +6,13 @@ export interface StoreWatcher {
   objectSeen(node: string, id: RecordId, object: VersionedObject, how: string): void;
 }
 
-/** The store itself, but for a watcher who sees what is written. */
-export function watchedStore(store: Store, node: string, watcher: StoreWatcher): Store {
+/** The store itself, but for a watcher who sees what is written, and one who is told of stand-in records that are not taken. */
+export function watchedStore(
+  store: Store,
+  node: string,
+  watcher: StoreWatcher,
+  onRefused: (key: string, error: unknown) => void,
+): Store {
   const see = (id: RecordId, bytes: Uint8Array, how: string) => watcher.objectSeen(node, id, decodeObject(bytes), how);
   const watched: Pick<Store, 'write' | 'submit' | 'writeHint'> = {
     write(id, bytes, options) {
@@ -20,7 +25,9 @@ export function watchedStore(store: Store, node: string, watcher: StoreWatcher):
     },
     writeHint(id, bytes, owedTo, options) {
       see(id, bytes, `hint for ${owedTo.join(' ')}`);
-      return store.writeHint(id, bytes, owedTo, options);
+      const written = store.writeHint(id, bytes, owedTo, options);
+      written.catch((error: unknown) => onRefused(id.key, error));
+      return written;
     },
   };
   const bound = new Map<PropertyKey, unknown>(Object.entries(watched));
