@@ -29,4 +29,11 @@ export const corpus: readonly CorpusRun[] = [
     seed: 9015,
     about: 'a duplicated put is not refused as overload while the first one is under way',
   },
+  { scenario: 'lww', seed: 8, about: 'the last writer wins' },
+  {
+    scenario: 'ttl',
+    seed: 1,
+    about: 'a node whose clock told fractions of a millisecond (the simulator did) could write nothing that expires',
+  },
+  { scenario: 'records', seed: 3, about: 'records that rot, disks without space, connections that flap' },
 ];
