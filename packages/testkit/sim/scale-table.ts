@@ -16,7 +16,7 @@ export async function tellScale(document: string, tell: (line: string) => void):
   for (const nodes of sizes) {
     const row = await measureScale(nodes, SEED);
     rows.push(row);
-    tell(rowText(row));
+    tell(lineOf(cellsOf(row)));
   }
   const made = [opening, '', ...tableOf(rows), '', closing].join('\n');
   const before = existsSync(document) ? readFileSync(document, 'utf8') : '# The simulator\n\n## Large clusters\n';
@@ -35,7 +35,8 @@ export function withTable(text: string, made: string): string {
   return text.slice(0, from) + made + text.slice(to + closing.length);
 }
 
-function tableOf(rows: readonly ScaleRow[]): string[] {
+/** In the form that the formatter leaves alone. */
+export function tableOf(rows: readonly ScaleRow[]): string[] {
   const columns = [
     'nodes',
     'founded',
@@ -48,12 +49,17 @@ function tableOf(rows: readonly ScaleRow[]): string[] {
     'replicas per node',
     'peak memory',
   ];
-  const rule = `|${' ---: |'.repeat(columns.length)}`;
-  return [`${PARTITIONS} partitions, seed ${SEED}.`, '', `| ${columns.join(' | ')} |`, rule, ...rows.map(rowText)];
+  const cells = [columns, ...rows.map(cellsOf)];
+  const widths = columns.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  const lines = cells.map((row) => lineOf(row.map((cell, column) => cell.padStart(widths[column]!))));
+  const rule = lineOf(widths.map((width) => `${'-'.repeat(width - 1)}:`));
+  return [`${PARTITIONS} partitions, seed ${SEED}.`, '', lines[0]!, rule, ...lines.slice(1)];
 }
 
-function rowText(row: ScaleRow): string {
-  const cells = [
+const lineOf = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+
+function cellsOf(row: ScaleRow): string[] {
+  return [
     String(row.nodes),
     secondsText(row.foundedMs),
     secondsText(row.changeMs),
@@ -65,7 +71,6 @@ function rowText(row: ScaleRow): string {
     spreadText(row.replicas),
     `${Math.round(row.peakRssBytes / MEBIBYTE)} MiB`,
   ];
-  return `| ${cells.join(' | ')} |`;
 }
 
 const secondsText = (ms: number | undefined) => (ms === undefined ? 'never' : `${(ms / 1_000).toFixed(2)} s`);
