@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { open, type RootDatabase } from 'lmdb';
@@ -11,6 +11,10 @@ import type { Row } from './memtable.ts';
 /** Rows per LMDB transaction: bounds how long the event loop is busy with handing them over. */
 const rowsPerTransaction = 512;
 const keysPerChunk = 256;
+const EIO = 5;
+/** With less room left, it is the room that a failed write lacked. */
+const leastRoomBytes = 16 * 1024 * 1024;
+const ignore = () => undefined;
 
 export interface LmdbBaseOptions {
   readonly directory: string;
@@ -95,6 +99,8 @@ export class LmdbBase implements Base {
       const bytes = bytesOfKey(key);
       done.add(value === null ? this.#db.remove(bytes) : this.#db.put(bytes, value));
     }
+    // By then lmdb-js has begun the batch, whose own promise it hands to nobody: rejected and unhandled, it would end the process.
+    setImmediate(() => this.#db.committed.then(ignore, ignore));
     try {
       await Promise.all(done);
     } catch (error) {
@@ -110,6 +116,9 @@ export class LmdbBase implements Base {
       (reason: unknown) => reason,
     )) as (Error & { code?: number | string }) | undefined;
     const { directory } = this.#options;
+    // A write that found room for its first half only is an input/output error to LMDB.
+    const { bavail, bsize } = statfsSync(directory);
+    if (cause?.code === EIO && bavail * bsize < leastRoomBytes) return new StoreFullError(directory, { cause });
     if (/ENOSPC|No space left|MDB_MAP_FULL|Disk quota|EFBIG|File too large/i.test(`${cause?.code} ${cause?.message}`))
       return new StoreFullError(directory, { cause: cause ?? error });
     return new StoreUnwritableError(directory, cause?.message ?? String(error), { cause: cause ?? error });
