@@ -60,13 +60,21 @@ function chosen({ only, except }: Options): readonly Scenario[] {
   return scenarios.filter(({ name }) => (wanted?.includes(name) ?? true) && !unwanted.includes(name));
 }
 
-/** Writes the table between the two marks of a Markdown file. */
+/** Writes the table between the two marks of a Markdown file; scenarios that were not run keep their lines. */
 function writeMarkdown(file: string, outcomes: readonly Outcome[]): void {
   const text = readFileSync(file, 'utf8');
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (begin < 0 || end < begin)
     throw new UsageError(`${file} lacks the lines ${BEGIN} and ${END}, between which the table goes`);
-  writeFileSync(file, `${text.slice(0, begin + BEGIN.length)}\n\n${tableMarkdown(outcomes)}\n${text.slice(end)}`);
+  const inner = text.slice(begin + BEGIN.length, end);
+  writeFileSync(file, `${text.slice(0, begin + BEGIN.length)}\n\n${mergedTable(inner, outcomes)}\n${text.slice(end)}`);
+}
+
+function mergedTable(old: string, outcomes: readonly Outcome[]): string {
+  const lineOf = (table: string, name: string) => table.split('\n').find((line) => line.split('|')[1]?.trim() === name);
+  const fresh = tableMarkdown(outcomes);
+  const lines = scenarios.flatMap(({ name }) => lineOf(fresh, name) ?? lineOf(old, name) ?? []);
+  return [...fresh.split('\n').slice(0, 2), ...lines, ''].join('\n');
 }
 
 function tellOutcome(outcome: Outcome): void {

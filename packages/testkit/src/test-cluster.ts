@@ -17,6 +17,8 @@ export interface TestClusterOptions
   readonly ownServer?: boolean;
   /** For the whole cluster to become ready; 30 s by default. */
   readonly readyTimeoutMs?: number;
+  /** Aborted before it is ready, it is ended, and the start fails with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** Real nodes and real nats-servers, each its own process. */
@@ -43,6 +45,7 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
     natsCluster,
     ownServer = false,
     readyTimeoutMs = READY_TIMEOUT_MS,
+    signal,
     ...common
   } = options;
   const specs = typeof wanted === 'number' ? Array.from({ length: wanted }, (_, i) => ({ id: `n${i + 1}` })) : wanted;
@@ -62,7 +65,7 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
       const known = ownServer ? natsUrls[serverOf(spec.id)]! : natsUrls;
       nodes.push(await startTestNode({ nats: known, seeds, ...common, ...spec }));
     }
-    await Promise.all(nodes.map((node) => node.waitReady(readyTimeoutMs)));
+    await Promise.race([Promise.all(nodes.map((node) => node.waitReady(readyTimeoutMs))), rejectionOf(signal)]);
   } catch (error) {
     await stop();
     throw error;
@@ -73,6 +76,14 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
     return found;
   };
   return { nodes, nats, natsUrls, node, serverOf, stop };
+}
+
+/** Rejects when it is aborted; else it stays pending. */
+function rejectionOf(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal?.aborted) reject(signal.reason);
+    else signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }
 
 /**

@@ -39,7 +39,7 @@ export async function runScenario(scenario: Scenario, { signal, tell }: Surround
   const routes = (scenario.cluster.natsServers ?? 1) > 1 ? await Routes.open() : undefined;
   try {
     tell('starting');
-    cluster = await startTestCluster(clusterOptions(scenario, routes));
+    cluster = await startTestCluster({ ...clusterOptions(scenario, routes), signal: ending });
     context = new ScenarioContext(cluster, routes, ending, tell);
     await Promise.race([carryOut(scenario, context), rejectionOf(ending)]);
   } catch (error) {
