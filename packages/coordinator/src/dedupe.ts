@@ -25,8 +25,8 @@ export class DuplicateWindow<Result> {
   }
 
   /**
-   * Runs the write, unless this very number is under way or was answered: then its result is shared. A write that failed without being
-   * applied may be tried again under the same number.
+   * Runs the write, unless this very number is under way or was answered: then its result is shared, a refusal too. A network that delivers a refused
+   * write once more would else have it applied after its client was told that it is not; who tries again does so at another node.
    */
   once(
     session: string | undefined,
@@ -50,7 +50,6 @@ export class DuplicateWindow<Result> {
     numbers.set(seq, entry);
     this.#count += 1;
     const ended: Done<Result> = (error, result) => {
-      if (error !== undefined && !isIndeterminate(error) && numbers.get(seq) === entry) numbers.delete(seq);
       end(entry, error, result);
     };
     try {
@@ -82,8 +81,4 @@ function end<Result>(entry: Entry<Result>, error: Error | undefined, result: Res
   entry.error = error;
   entry.result = result;
   for (const done of waiting) done(error, result);
-}
-
-function isIndeterminate(error: Error & { readonly details?: { readonly outcome?: unknown } }): boolean {
-  return error.details?.outcome === 'indeterminate';
 }

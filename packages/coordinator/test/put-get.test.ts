@@ -75,6 +75,19 @@ describe('put and get', () => {
     expect(texts(await cluster.run(coordinator.get({ bucket: 'b', key: 'k' })))).toEqual(['v']);
   });
 
+  it('answers a duplicate of a refused write as the first, though it would be admitted by now', async () => {
+    const cluster = await testCluster({ limits: { maxInFlight: 1 } });
+    const at = { bucket: 'b', key: 'k' };
+    const { list } = cluster.primariesOf('b', 'k');
+    const { coordinator } = cluster.node(list[0]!);
+    const underWay = coordinator.put({ ...at, value: bytes('v') });
+    const numbered = { ...at, value: bytes('w'), session: 's', seq: 7 };
+    await expect(cluster.run(coordinator.put(numbered))).rejects.toMatchObject({ code: 'OVERLOADED' });
+    await cluster.run(underWay);
+    await expect(cluster.run(coordinator.put(numbered))).rejects.toMatchObject({ code: 'OVERLOADED' });
+    expect(texts(await cluster.run(coordinator.get(at)))).toEqual(['v']);
+  });
+
   it('resolves an lww bucket to one value, the last writer', async () => {
     const cluster = await testCluster({ buckets: { l: { n: 3, r: 2, w: 2, conflict: 'lww' } } });
     const at = { bucket: 'l', key: 'k' };
