@@ -1,6 +1,7 @@
 import type { RecordId } from '@ringfort/storage';
 import { type Context, covers, type Dot, formatDot, type VersionedObject } from '@ringfort/versioning';
 import type { BucketRules } from './bucket-rules.ts';
+import type { Custody } from './custody.ts';
 import type { EventLog } from './event-log.ts';
 import type { ValueLosses } from './requests.ts';
 import type { BrokenInvariant } from './violations.ts';
@@ -27,14 +28,16 @@ export class Dots implements StoreWatcher, ValueLosses {
   readonly broken: BrokenInvariant[] = [];
   readonly #log: EventLog;
   readonly #rules: Pick<BucketRules, 'mayHide' | 'mayBeGone'> | undefined;
+  readonly #custody: Custody | undefined;
   readonly #keys = new Map<string, KeyDots>();
   /** key, value -> nodes that lost it, and whether it had been flushed there. */
   readonly #losses = new Map<string, Map<string, Map<string, boolean>>>();
 
   /** `rules`: of the bucket, when it promises less than all. */
-  constructor(log: EventLog, rules?: Pick<BucketRules, 'mayHide' | 'mayBeGone'>) {
+  constructor(log: EventLog, rules?: Pick<BucketRules, 'mayHide' | 'mayBeGone'>, custody?: Custody) {
     this.#log = log;
     this.#rules = rules;
+    this.#custody = custody;
   }
 
   objectSeen(node: string, id: RecordId, object: VersionedObject, how: string): void {
@@ -126,6 +129,7 @@ export class Dots implements StoreWatcher, ValueLosses {
   /** These are on the node's disk no more. */
   noteLosses(node: string, lost: readonly Held[], flushed: boolean): void {
     for (const { id, value } of lost) {
+      this.#custody?.lost(node, id.key, flushed);
       const byValue = this.#losses.get(id.key) ?? new Map<string, Map<string, boolean>>();
       this.#losses.set(id.key, byValue);
       const name = value ?? '(deleted)';
@@ -149,6 +153,9 @@ export class Dots implements StoreWatcher, ValueLosses {
     const known = this.#of(key);
     const name = formatDot(dot);
     const before = known.byName.get(name);
+    const namesake = value === undefined ? undefined : known.byValue.get(value);
+    if (before === undefined && namesake !== undefined)
+      this.#blame(key, `one write has two dots: ${formatDot(namesake.dot)} and ${name} name ${value}`);
     if (before === undefined) {
       const noted = { dot, value, overwriters: new Set<string>() };
       known.byName.set(name, noted);

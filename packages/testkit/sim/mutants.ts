@@ -15,7 +15,7 @@ const actors = 'return number !== undefined && number < run.nextNumber && number
 /** The simulator is worth as much as it finds of these. */
 export const mutants: readonly Mutant[] = [
   {
-    name: 'one acknowledgement less than W is enough',
+    name: 'one acknowledgement less than W is enough (off by one)',
     scenario: 'disks',
     ...at(
       'coordinator/src/quorum-core',
@@ -24,18 +24,18 @@ export const mutants: readonly Mutant[] = [
     ),
   },
   {
-    name: 'an actor of a former run is used again',
+    name: 'the old actor is kept after amnesia: one of a former run is used again',
     scenario: 'disks',
     ...at('versioning/src/run-core', actors, 'return true;'),
   },
   {
     name: 'a replica acknowledges before it has flushed',
-    scenario: 'disks',
+    scenario: 'power',
     ...at('storage/src/answers', 'if (durable || !write.waits)', 'if (true) write.answer(true); else if (durable)'),
   },
   {
     name: 'a hint is deleted without having been sent',
-    scenario: 'default',
+    scenario: 'handoff',
     ...at('coordinator/src/handoff', 'await fx.bus.request(', 'if (false) await fx.bus.request('),
   },
   {
@@ -45,17 +45,17 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a delivered hint is dropped for its other targets too',
-    scenario: 'crashes',
-    ...at('storage/src/write-core', 'owed.size === 0 ? undefined :', 'true ? undefined :'),
+    scenario: 'handoff',
+    ...at('storage/src/write-core', 'owed.delete(target);', 'owed.clear();'),
   },
   {
     name: 'a hint that changed since it was sent counts as delivered',
-    scenario: 'crashes',
+    scenario: 'detour',
     ...at('storage/src/write-core', '.digest !== digest)', '.digest === undefined)'),
   },
   {
     name: 'the coordinator keeps no hint for a primary that failed',
-    scenario: 'network',
+    scenario: 'handoff',
     ...at('coordinator/src/put-runner', 'if (standIn !== undefined)', 'if (true) continue; if (standIn !== undefined)'),
   },
   {
@@ -100,7 +100,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the limit of requests in flight is not heeded',
     scenario: 'hot',
-    ...at('coordinator/src/coordinator', 'counters.inFlight >= limits.maxInFlight ||', 'false ||'),
+    ...at('coordinator/src/admission', 'return inFlight >= this.#limit;', 'return false;'),
   },
   {
     name: 'the limit of hints is not heeded',
@@ -118,12 +118,97 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'strict reads take the answers of stand-ins',
-    scenario: 'crashes',
+    scenario: 'strict',
     ...at('coordinator/src/get-runner', 'args.sloppy, fx.isUp', 'true, fx.isUp'),
   },
   {
     name: 'the coordinator reads the real clock',
     scenario: 'calm',
     ...at('coordinator/src/write-path', 'const nowMs = fx.clock.now();', 'const nowMs = Date.now();'),
+  },
+  {
+    name: 'a counter is used again: the numbers of a run start anew after a clean restart',
+    scenario: 'restarts',
+    ...at('versioning/src/versioner', 'newRun(takenOver.runId, takenOver.nextNumber)', 'newRun(takenOver.runId, 0)'),
+  },
+  {
+    name: 'a replica acknowledges before it has committed',
+    scenario: 'power',
+    ...at(
+      'storage/src/serve-storage',
+      'writeReplica(store, request, inbound, (error, result) => {',
+      'done(undefined, { durable: true }); done = () => undefined; writeReplica(store, request, inbound, (error, result) => {',
+    ),
+  },
+  {
+    name: 'a hint is deleted before its acknowledgement',
+    scenario: 'detour',
+    ...at(
+      'coordinator/src/handoff',
+      'await fx.bus.request(',
+      'await fx.store.hintDelivered(id, target, digest); await fx.bus.request(',
+    ),
+  },
+  {
+    name: 'one hint is forgotten: the coordinator keeps none when nobody is left to stand in',
+    scenario: 'handoff',
+    ...at('coordinator/src/put-runner', 'keepHintHere(task, primary);', ';'),
+  },
+  {
+    name: 'a malformed context is treated as empty',
+    scenario: 'calm',
+    ...at(
+      'coordinator/src/requests',
+      'decodeContext(request.context)',
+      '(() => { try { return decodeContext(request.context); } catch { return undefined; } })()',
+    ),
+  },
+  {
+    name: 'reads answer, and repair with, a stale sibling',
+    scenario: 'handoff',
+    ...at(
+      'coordinator/src/get-runner',
+      'mergeObjects(task.merged, object)',
+      '{ ...mergeObjects(task.merged, object), siblings: task.merged.siblings }',
+    ),
+  },
+  {
+    name: 'stand-ins count in strict writes',
+    scenario: 'strict',
+    ...at('coordinator/src/placement-core', 'place(node, primary, plan.sloppy)', 'place(node, primary, true)'),
+  },
+  {
+    name: 'a write that arrives twice is written twice',
+    scenario: 'twice',
+    ...at('coordinator/src/dedupe', 'if (session === undefined || seq === undefined) {', 'if (true) {'),
+  },
+  {
+    name: 'a delete covers nothing of what its writer had seen',
+    scenario: 'calm',
+    ...at('coordinator/src/delete-machine', 'writeTombstone(context.covers)', 'writeTombstone(undefined)'),
+  },
+  {
+    name: 'of two concurrent writes the earlier wins where the last one should',
+    scenario: 'lww',
+    ...at('versioning/src/object-core', '(compareStamps(b.stamp, a.stamp) ||', '(compareStamps(a.stamp, b.stamp) ||'),
+  },
+  {
+    name: 'expired values are shown',
+    scenario: 'ttl',
+    ...at('versioning/src/object-core', 'one.expiresAtMs > nowMs', 'true'),
+  },
+  {
+    name: 'a peer that was down once stays down',
+    scenario: 'network',
+    ...at(
+      'membership/src/detector-core',
+      "case 'answered':\n            return 'up';",
+      "case 'answered':\n            return suspicion;",
+    ),
+  },
+  {
+    name: 'the limit of siblings is not heeded',
+    scenario: 'siblings',
+    ...at('coordinator/src/write-path', 'object.siblings.length > maxSiblings', 'false'),
   },
 ];

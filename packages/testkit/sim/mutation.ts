@@ -15,7 +15,19 @@ const OUTPUT_BYTES = 64 * 1024 * 1024;
 export function* findMutants(options: { only: string; runs: number; seconds: number }): Generator<MutantFound> {
   const { only, runs, seconds } = options;
   for (const mutant of mutants.filter(({ name }) => name.includes(only))) {
-    const limits = ['--seed', '1', '--runs', String(runs), '--seconds', String(seconds), '--shrink', '0', '--first'];
+    const limits = [
+      '--seed',
+      '1',
+      '--runs',
+      String(runs),
+      '--seconds',
+      String(seconds),
+      '--shrink',
+      '0',
+      '--jobs',
+      '1',
+      '--first',
+    ];
     const args = [...process.execArgv, process.argv[1]!, ...limits, '--scenario', mutant.scenario];
     const env = { ...process.env, RINGFORT_SIM_MUTANT: JSON.stringify(mutant) };
     const { stdout, stderr, status } = spawnSync(process.execPath, args, {

@@ -1,5 +1,6 @@
 import type { Durability } from '@ringfort/storage';
 import { type SeededRandom, seededRandom } from '../src/index.ts';
+import { aimedScenarios } from './aimed-scenarios.ts';
 import { type LinkFaultRates, noLinkFaults } from './link-faults.ts';
 import { namedScenarios } from './named-scenarios.ts';
 
@@ -154,6 +155,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     fix: (plan) => ({ ...plan, workload: { ...plan.workload, bucket: 'ttl' } }),
   },
   ...namedScenarios,
+  ...aimedScenarios,
 };
 
 /** The plan of one run: the same seed and scenario give the same one. */

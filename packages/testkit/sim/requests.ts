@@ -1,4 +1,6 @@
-import { type History, type PendingWrite, recordHistory, type ViolationKind } from '../src/index.ts';
+import { decodeContext } from '@ringfort/versioning';
+import { type History, type PendingWrite, type RecordedWrite, recordHistory, type Violation } from '../src/index.ts';
+import { Custody } from './custody.ts';
 import type { BrokenInvariant } from './violations.ts';
 
 export type RequestKind = 'get' | 'put' | 'delete';
@@ -48,9 +50,17 @@ export const TICK_MS = 10;
 /** All requests of a run, and the history of writes that they make. */
 export class Requests {
   readonly all: SimRequest[] = [];
+  readonly broken: BrokenInvariant[] = [];
+  readonly #custody: Custody;
   readonly #history: History = recordHistory();
   readonly #pending = new Map<SimRequest, PendingWrite>();
   readonly #puts = new Map<string, SimRequest>();
+  /** Acknowledged writes, by the names under which custody knows their siblings. */
+  readonly #names = new Map<RecordedWrite, string>();
+
+  constructor(custody = new Custody()) {
+    this.#custody = custody;
+  }
 
   begin(told: RequestTold): SimRequest {
     const request: SimRequest = { ...told, endedMs: undefined, outcome: 'pending', code: undefined };
@@ -65,8 +75,29 @@ export class Requests {
   answered(request: SimRequest, nowMs: number, context: string | undefined, values: readonly string[] = []): void {
     request.endedMs = nowMs;
     request.outcome = 'ok';
-    this.#pending.get(request)?.acknowledged(context);
+    const write = this.#pending.get(request);
     if (request.kind === 'get') this.#history.read(request.key, values, context);
+    else if (request.kind === 'put') this.#putAnswered(request, write!, context);
+    else this.#deleteAnswered(request, write!, context);
+  }
+
+  #putAnswered(request: SimRequest, write: PendingWrite, context: string | undefined): void {
+    const { key, value, client } = request;
+    write.acknowledged(context);
+    this.#names.set(write.write, value!);
+    const what = this.#custody.putAcknowledged(key, value!, request);
+    if (what === undefined) return;
+    this.broken.push({ invariant: 'S1', key, what: `${key}: ${client} was told that ${value} is written: ${what}` });
+  }
+
+  /** What a delete that named no context has covered, is what its reply covers. */
+  #deleteAnswered(request: SimRequest, write: PendingWrite, context: string | undefined): void {
+    const { key } = request;
+    const given = request.context === undefined ? undefined : contextOf(request.context);
+    const reply = context === undefined ? undefined : contextOf(context);
+    write.acknowledged(context, given === undefined ? this.#custody.covered(key, reply) : undefined);
+    const name = reply && this.#custody.deleteAcknowledged(key, given, reply, request);
+    if (name !== undefined) this.#names.set(write.write, name);
   }
 
   failed(request: SimRequest, nowMs: number, { code, outcome }: RequestFailure): void {
@@ -101,16 +132,22 @@ export class Requests {
       }));
   }
 
-  /** S1, and the part of S6 that says what a failure may hide, from what the replicas hold in the end. */
+  /** S1, S3, and the part of S6 that says what a failure may hide, from what the replicas hold in the end. */
   checkWrites(final: ReadonlyMap<string, readonly string[]>, losses: ValueLosses): BrokenInvariant[] {
     const { violations } = this.#history.check(final);
-    return violations
-      .filter(({ kind, key, value }) => !this.#isExcused(kind, key, value, losses))
-      .map(({ kind, key, value }) => ({
-        invariant: kind === 'failed but returned' ? 'S6' : 'S1',
-        key,
-        what: `${key}: ${value} ${explained[kind]}`,
-      }));
+    const told = violations
+      .filter((violation) => !this.#isExcused(violation, losses))
+      .map((violation) => this.#explain(violation));
+    const hidden = [...this.#puts.values()]
+      .filter(({ key, value, outcome }) => outcome === 'not-applied' && this.#custody.wasStored(key, value!))
+      .map(({ key, value, code }): BrokenInvariant => {
+        return {
+          invariant: 'S6',
+          key,
+          what: `${key}: a store took ${value}, which was said not to be applied (${code})`,
+        };
+      });
+    return [...told, ...hidden];
   }
 
   /** S6: every request has ended by its deadline and a tick, and every failure has a name. */
@@ -134,18 +171,34 @@ export class Requests {
     });
   }
 
-  #isExcused(kind: ViolationKind, key: string, value: string, losses: ValueLosses): boolean {
-    if (kind === 'overwritten but returned') return losses.onKey(key) > 0;
+  #explain({ kind, key, value, overwrittenBy = [] }: Violation): BrokenInvariant {
+    const byDelete = overwrittenBy.some((write) => write.value === undefined);
+    const invariant = kind === 'failed but returned' ? 'S6' : byDelete ? 'S3' : 'S1';
+    return { invariant, key, what: `${key}: ${value} ${explained[kind]}` };
+  }
+
+  /**
+   * A write may be gone once W of the disks that it was on have lost it, and none that acknowledged it must have it still. It may come back once that
+   * is so of all acknowledged writes that had seen it.
+   */
+  #isExcused({ kind, key, value, overwrittenBy = [] }: Violation, losses: ValueLosses): boolean {
+    const isKept = (name: string) => this.#custody.keepers(key, name).length > 0;
+    if (kind === 'overwritten but returned') {
+      const names = overwrittenBy.map((write) => this.#names.get(write));
+      return losses.onKey(key) > 0 && !names.some((name) => name !== undefined && isKept(name));
+    }
     if (kind !== 'lost') return false;
     const put = this.#puts.get(`${key} ${value}`);
     if (put === undefined) return false;
     if (losses.isGivenUp?.(key, value) === true) return true;
     const { flushed, any } = losses.of(key, value);
-    return (put.fullyDurable ? flushed : any) >= put.w;
+    return (put.fullyDurable ? flushed : any) >= put.w && !isKept(value);
   }
 }
 
-const explained: Record<ViolationKind, string> = {
+const contextOf = (text: string) => decodeContext(Buffer.from(text, 'base64url'));
+
+const explained: Record<Violation['kind'], string> = {
   lost: 'was acknowledged, and is neither there nor overwritten by a write that had seen it',
   'from nowhere': 'is there, and nobody wrote it',
   'failed but returned': 'is there, though its write was said not to be applied',

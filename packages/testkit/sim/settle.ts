@@ -40,6 +40,14 @@ export interface Aftermath {
   readonly unwritten: readonly string[];
   /** What the nodes had done when all was over, and some time after that. */
   readonly activity: readonly [before: string, after: string];
+  /** How a put with a damaged context was answered. */
+  readonly damaged?: string | undefined;
+}
+
+/** S4: a context that is damaged is a clear error, never taken for an empty one. */
+export function checkRefusal({ damaged }: Aftermath): BrokenInvariant[] {
+  if (damaged === undefined || damaged === 'INVALID_CONTEXT') return [];
+  return [{ invariant: 'S4', what: `a put with a damaged context was answered with ${damaged}` }];
 }
 
 /** L1: a healed cluster serves, delivers what it owes, and then goes quiet. */
@@ -57,9 +65,13 @@ export function checkLiveness({ apart, hintsLeft, unread, unwritten, activity }:
 
 /**
  * After the faults: the cluster comes together, hints are delivered, every key is read once by `client`, repairs end, and nothing goes on after that;
- * `beforeWriting` looks at the replicas, before every key is written once more.
+ * `look.beforeReading` and `look.beforeWriting` see the replicas as hints left them, and before every key is written once more.
  */
-export async function settle(world: SettleWorld, client: SimClient, beforeWriting: () => void): Promise<Aftermath> {
+export async function settle(
+  world: SettleWorld,
+  client: SimClient,
+  look: { beforeReading(): void; beforeWriting(): void },
+): Promise<Aftermath> {
   const { cluster, clock, log } = world;
   if (!(await until(world, REUNION_MS, () => isWhole(cluster)))) {
     return { apart: standing(cluster), hintsLeft: [], unread: [], unwritten: [], activity: ['', ''] };
@@ -68,18 +80,29 @@ export async function settle(world: SettleWorld, client: SimClient, beforeWritin
   await clock.advanceAsync(DEADLINE_MS);
   await until(world, HINTS_MS, () => owed(cluster).length === 0);
   const hintsLeft = owed(cluster);
+  if (hintsLeft.length === 0) look.beforeReading();
   log.add('check', 'every key is read once');
   const unread = await eachKey(world, (key) => client.request(askFor(world, 'get', key)));
   await clock.advanceAsync(REPAIR_MS);
   const before = activityOfAll(cluster);
   await clock.advanceAsync(QUIET_MS);
   const after = activityOfAll(cluster);
-  beforeWriting();
+  look.beforeWriting();
   const unwritten = await eachKey(world, async (key) => {
     const read = await client.request(askFor(world, 'get', key));
     return client.request({ ...askFor(world, 'put', key), context: read?.context });
   });
-  return { hintsLeft, unread, unwritten, activity: [before, after] };
+  const damaged = await putWithDamagedContext(world, client);
+  return { hintsLeft, unread, unwritten, activity: [before, after], damaged };
+}
+
+async function putWithDamagedContext(world: SettleWorld, client: SimClient): Promise<string | undefined> {
+  const [key] = keyNames(world.plan);
+  const read = await awaited(world, client.request(askFor(world, 'get', key!)), 2 * DEADLINE_MS);
+  if (read?.context === undefined) return undefined;
+  const context = Uint8Array.from(read.context);
+  context[context.length >> 1]! ^= 1 << world.random.below(8);
+  return await awaited(world, client.codeOfPut(key!, context), 2 * DEADLINE_MS);
 }
 
 function askFor({ plan }: SettleWorld, kind: 'get' | 'put', key: string): ClientRequest {

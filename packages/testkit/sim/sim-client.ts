@@ -123,6 +123,16 @@ export class SimClient {
     }
   }
 
+  /** A put beyond the record: the code with which it failed, or 'ok'. */
+  async codeOfPut(key: string, context: Uint8Array): Promise<string> {
+    try {
+      await this.#send('put', key, `${this.id}-unrecorded`, { timeoutMs: 2_000, context });
+      return 'ok';
+    } catch (error) {
+      return (error as { code?: string }).code ?? String(error);
+    }
+  }
+
   async #send(
     kind: RequestKind,
     key: string,

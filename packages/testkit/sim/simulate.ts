@@ -1,20 +1,22 @@
 import { type SeededRandom, seededRandom, type VirtualClock, virtualClock } from '../src/index.ts';
-import { type BoundSample, checkBounds, sampleBounds } from './bounds.ts';
+import { type BoundSample, checkBounds, SiblingBound, sampleBounds } from './bounds.ts';
 import { BucketRules, configureBucket } from './bucket-rules.ts';
 import { SimCluster } from './cluster.ts';
+import { Custody } from './custody.ts';
 import { Dots } from './dots.ts';
 import { EventLog, type LogEntry } from './event-log.ts';
 import { Nemeses } from './nemesis.ts';
 import type { SimPlan } from './plan.ts';
-import { checkReplicas, finalValues, replicaCopies } from './replicas.ts';
+import { checkReplicas, finalValues, handoffSuffices, replicaCopies } from './replicas.ts';
 import { Requests } from './requests.ts';
-import { checkLiveness, settle, until } from './settle.ts';
+import { checkRings, Rings } from './rings.ts';
+import { checkLiveness, checkRefusal, settle, until } from './settle.ts';
 import { shareMachines } from './shared-machines.ts';
 import { N, SimClient } from './sim-client.ts';
 import { SimNetwork } from './sim-network.ts';
 import { setTrap } from './trap.ts';
 import type { BrokenInvariant } from './violations.ts';
-import { readable, type StoreWatcher } from './watched-store.ts';
+import { readable, type StoreWatcher, watchers } from './watched-store.ts';
 import { WireTap } from './wire-tap.ts';
 import { type LoadBudget, runClient } from './workload.ts';
 
@@ -66,15 +68,19 @@ class Simulation {
   readonly #network: SimNetwork;
   readonly #dots: Dots;
   readonly #rules: BucketRules;
-  readonly #requests = new Requests();
+  readonly #custody = new Custody();
+  readonly #requests = new Requests(this.#custody);
   readonly #cluster: SimCluster;
   readonly #judge: SimClient;
   readonly #broken: BrokenInvariant[] = [];
   readonly #samples: BoundSample[] = [];
+  readonly #siblings: SiblingBound;
+  readonly #rings = new Rings();
 
   constructor(plan: SimPlan, keepLines: boolean) {
     this.#plan = plan;
     this.#random = seededRandom(plan.seed).fork();
+    this.#siblings = new SiblingBound(plan.maxSiblings);
     this.#clock = virtualClock({ startMs: START_MS, maxTimers: 20_000_000 });
     this.#log = new EventLog(this.#clock.monotonicMs, keepLines);
     this.#network = new SimNetwork(this.#clock, this.#random.fork(), this.#log);
@@ -83,7 +89,7 @@ class Simulation {
       now: this.#clock.now,
       offsetsMs: () => this.#cluster.nodes.flatMap(({ clock }) => clock?.wallOffsetMs ?? []),
     });
-    this.#dots = new Dots(this.#log, this.#rules);
+    this.#dots = new Dots(this.#log, this.#rules, this.#custody);
     const world = { clock: this.#clock, network: this.#network, log: this.#log };
     const clientWorld = { ...world, dots: this.#dots, rules: this.#rules, requests: this.#requests };
     const client = (id: string) => new SimClient(id, clientWorld, this.#random.fork());
@@ -92,12 +98,8 @@ class Simulation {
     const { partitions, durability, maxHintBytesPerTarget, maxInFlight, maxSiblings } = plan;
     const seeds = Array.from({ length: plan.nodes }, (_, index) => `n${index + 1}`);
     const limits = { maxInFlight, maxSiblings };
-    const watcher: StoreWatcher = {
-      objectSeen: (node, id, object, how) => {
-        this.#rules.objectSeen(id, object);
-        this.#dots.objectSeen(node, id, object, how);
-      },
-    };
+    const rules: StoreWatcher = { objectSeen: (_node, id, object) => this.#rules.objectSeen(id, object) };
+    const watcher = watchers([rules, this.#dots, this.#custody, this.#siblings]);
     const nodeWorld = { ...world, watcher, seeds, partitions, durability, maxHintBytesPerTarget, limits };
     const random = this.#random.fork();
     const onFault = (error: unknown) => this.#crashed(error);
@@ -187,23 +189,45 @@ class Simulation {
       connected = true;
     });
     await until(world, TAIL_MS, () => connected);
-    const aftermath = await settle(settleWorld, this.#judge, () => this.#checkReplicas());
-    this.#broken.push(...checkLiveness(aftermath));
+    const aftermath = await settle(settleWorld, this.#judge, {
+      beforeReading: () => this.#checkHandedOver(),
+      beforeWriting: () => this.#checkReplicas(),
+    });
+    this.#broken.push(...checkLiveness(aftermath), ...checkRefusal(aftermath));
+    this.#lookAtRings();
+    const members = this.#cluster.nodes.filter(({ id }) => !this.#cluster.wiped.has(id)).map(({ id }) => id);
+    this.#broken.push(...checkRings(this.#rings.views, this.#rings.latest(members)), ...this.#siblings.broken);
     const late = this.#requests.checkEndings(this.#clock.monotonicMs());
     this.#broken.push(...late.filter(({ what }) => what.startsWith('judge')));
-    this.#broken.push(...this.#dots.broken, ...this.#rules.broken, ...checkBounds(this.#samples));
+    this.#broken.push(
+      ...this.#dots.broken,
+      ...this.#rules.broken,
+      ...this.#requests.broken,
+      ...checkBounds(this.#samples),
+    );
+  }
+
+  #lookAtRings(): void {
+    for (const { id, life } of this.#cluster.nodes) if (life !== undefined) this.#rings.look(id, life.membership.ring);
+  }
+
+  #checkHandedOver(): void {
+    if (!handoffSuffices(this.#plan)) return;
+    const copies = replicaCopies(this.#cluster, this.#cluster.ids, N);
+    this.#broken.push(...checkReplicas(copies, 'once all hints are delivered, before anybody reads'));
   }
 
   #checkReplicas(): void {
     for (const { life } of this.#cluster.nodes)
       if (life !== undefined) this.#rules.noteFinal(readable(life.store), this.#cluster.ids);
     const copies = replicaCopies(this.#cluster, this.#cluster.ids, N);
-    this.#broken.push(...checkReplicas(copies));
+    this.#broken.push(...checkReplicas(copies, 'after healing and a read'));
     this.#broken.push(...this.#requests.checkWrites(finalValues(copies), this.#dots));
   }
 
   /** Only what exceeds its bound is kept. */
   #sample(): void {
+    this.#lookAtRings();
     for (const { id, life } of this.#cluster.nodes) {
       if (life === undefined) continue;
       this.#samples.push(

@@ -1,9 +1,29 @@
-import { CorruptRecordError, type RecordId, type Store, type StoredRecord } from '@ringfort/storage';
+import { CorruptRecordError, type RecordId, type Store, type StoredRecord, type WriteResult } from '@ringfort/storage';
 import { decodeObject, type VersionedObject } from '@ringfort/versioning';
 
-/** Told of every object that a store is handed, before it is stored. */
+/** Told of all that is written to any store. */
 export interface StoreWatcher {
-  objectSeen(node: string, id: RecordId, object: VersionedObject, how: string): void;
+  /** A store is handed the object, and has not stored it yet. */
+  objectSeen?(node: string, id: RecordId, object: VersionedObject, how: string): void;
+  /** The store says that it has it; `durable`: on disk. */
+  objectStored?(node: string, id: RecordId, object: VersionedObject, durable: boolean): void;
+  /** The store owes the stand-in record to nobody any more, and has dropped it. */
+  hintDropped?(node: string, id: RecordId, object: VersionedObject): void;
+}
+
+/** Tells several. */
+export function watchers(all: readonly StoreWatcher[]): Required<StoreWatcher> {
+  return {
+    objectSeen: (...seen) => {
+      for (const one of all) one.objectSeen?.(...seen);
+    },
+    objectStored: (...stored) => {
+      for (const one of all) one.objectStored?.(...stored);
+    },
+    hintDropped: (...dropped) => {
+      for (const one of all) one.hintDropped?.(...dropped);
+    },
+  };
 }
 
 /** The store itself, but for a watcher who sees what is written, and one who is told of stand-in records that are not taken. */
@@ -13,21 +33,34 @@ export function watchedStore(
   watcher: StoreWatcher,
   onRefused: (key: string, error: unknown) => void,
 ): Store {
-  const see = (id: RecordId, bytes: Uint8Array, how: string) => watcher.objectSeen(node, id, decodeObject(bytes), how);
-  const watched: Pick<Store, 'write' | 'submit' | 'writeHint'> = {
+  const see = (id: RecordId, bytes: Uint8Array, how: string): ((result: WriteResult) => WriteResult) => {
+    const object = decodeObject(bytes);
+    watcher.objectSeen?.(node, id, object, how);
+    return (result) => {
+      watcher.objectStored?.(node, id, object, result.durable);
+      return result;
+    };
+  };
+  const watched: Pick<Store, 'write' | 'submit' | 'writeHint' | 'hintDelivered'> = {
     write(id, bytes, options) {
-      see(id, bytes, 'write');
-      return store.write(id, bytes, options);
+      const stored = see(id, bytes, 'write');
+      return store.write(id, bytes, options).then(stored);
     },
     submit(id, bytes, options, done) {
-      see(id, bytes, 'write');
-      store.submit(id, bytes, options, done);
+      const stored = see(id, bytes, 'write');
+      store.submit(id, bytes, options, (error, result) => done(error, result && stored(result)));
     },
     writeHint(id, bytes, owedTo, options) {
-      see(id, bytes, `hint for ${owedTo.join(' ')}`);
+      const stored = see(id, bytes, `hint for ${owedTo.join(' ')}`);
       const written = store.writeHint(id, bytes, owedTo, options);
       written.catch((error: unknown) => onRefused(id.key, error));
-      return written;
+      return written.then(stored);
+    },
+    async hintDelivered(id, target, digest) {
+      const before = readable(store).readHint(id);
+      await store.hintDelivered(id, target, digest);
+      if (before !== undefined && readable(store).readHint(id) === undefined)
+        watcher.hintDropped?.(node, id, before.object);
     },
   };
   const bound = new Map<PropertyKey, unknown>(Object.entries(watched));

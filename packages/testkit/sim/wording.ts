@@ -12,6 +12,7 @@ import {
   type Dot,
   decodeContext,
   decodeObject,
+  InvalidContextError,
   parseDot,
   type VersionedObject,
 } from '@ringfort/versioning';
@@ -135,7 +136,13 @@ export class Wording {
   }
 
   #encoded(context: Uint8Array | undefined, node: string): string {
-    return context === undefined ? 'none' : this.context(decodeContext(context), node);
+    if (context === undefined) return 'none';
+    try {
+      return this.context(decodeContext(context), node);
+    } catch (error) {
+      if (error instanceof InvalidContextError) return '(damaged)';
+      throw error;
+    }
   }
 
   #bytes(object: Uint8Array, node: string): string {

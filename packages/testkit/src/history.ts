@@ -16,8 +16,13 @@ export interface RecordedWrite {
 
 /** What a client holds while its write is on its way: it calls exactly one of these. */
 export interface PendingWrite {
-  /** With the context of the reply, as text, when there is one. */
-  acknowledged(context?: string): void;
+  /** As it is recorded. */
+  readonly write: RecordedWrite;
+  /**
+   * With the context of the reply, as text, when there is one. `covered`: the values that a delete without a context found and covered; when it is
+   * not told, it may have covered whatever was written before it ended.
+   */
+  acknowledged(context?: string, covered?: readonly string[]): void;
   /** Refused: no replica has it. */
   failed(): void;
   indeterminate(): void;
@@ -39,6 +44,8 @@ export interface Violation {
   readonly kind: ViolationKind;
   readonly key: string;
   readonly value: string;
+  /** Of a value that is overwritten: the acknowledged writes that had seen it. */
+  readonly overwrittenBy?: readonly RecordedWrite[];
 }
 
 export interface HistoryReport {
@@ -67,8 +74,9 @@ interface Write {
   invokedAt: number;
   endedAt: number | undefined;
   /** Writes that its context covers directly; what those had seen is covered as well. */
-  readonly saw: readonly Write[];
-  readonly blind: boolean;
+  readonly saw: Write[];
+  /** It may have overwritten whatever was there. */
+  blind: boolean;
 }
 
 interface KeyHistory {
@@ -166,8 +174,14 @@ class Recorder implements History {
       this.#order += 1;
     };
     return {
-      acknowledged: (context) => {
+      write,
+      acknowledged: (context, covered) => {
         end('acknowledged');
+        if (covered !== undefined) {
+          const { byValue } = this.#of(write.key);
+          write.blind = false;
+          write.saw.push(...covered.flatMap((value) => byValue.get(value) ?? []));
+        }
         if (context !== undefined) remember(this.#of(write.key), context, [write]);
       },
       failed: () => end('failed'),
@@ -192,13 +206,17 @@ function judge(key: string, history: KeyHistory | undefined, values: readonly st
   }
   const writes = history?.writes ?? [];
   const mayBeOverwritten = seenBy(writes.filter((write) => write.outcome !== 'failed'));
-  const isOverwritten = seenBy(writes.filter((write) => write.outcome === 'acknowledged'));
+  const acknowledged = writes.filter((write) => write.outcome === 'acknowledged');
+  const isOverwritten = seenBy(acknowledged);
   const blindDeletes = writes.filter((write) => write.value === undefined && write.blind && write.outcome !== 'failed');
   for (const value of returned) {
     const write = history?.byValue.get(value);
     if (write === undefined) blame('from nowhere', value);
     else if (write.outcome === 'failed') blame('failed but returned', value);
-    else if (isOverwritten.has(write)) blame('overwritten but returned', value);
+    else if (isOverwritten.has(write)) {
+      const overwrittenBy = acknowledged.filter((other) => seenBy([other]).has(write));
+      violations.push({ kind: 'overwritten but returned', key, value, overwrittenBy });
+    }
   }
   for (const write of writes) {
     if (write.outcome !== 'acknowledged' || write.value === undefined || returned.has(write.value)) continue;

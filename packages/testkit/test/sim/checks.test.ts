@@ -1,11 +1,11 @@
-import { type Context, emptyContext, makeContext } from '@ringfort/versioning';
+import { type Context, contextToText, emptyContext, makeContext } from '@ringfort/versioning';
 import { describe, expect, it } from 'vitest';
-import { checkBounds } from '../../sim/bounds.ts';
+import { checkBounds, SiblingBound } from '../../sim/bounds.ts';
 import { Dots } from '../../sim/dots.ts';
 import { EventLog } from '../../sim/event-log.ts';
 import { checkReplicas, finalValues } from '../../sim/replicas.ts';
 import { Requests, type RequestTold } from '../../sim/requests.ts';
-import { checkLiveness } from '../../sim/settle.ts';
+import { checkLiveness, checkRefusal } from '../../sim/settle.ts';
 
 const told = (kind: RequestTold['kind'], value?: string, more: Partial<RequestTold> = {}): RequestTold => ({
   client: 'c1',
@@ -24,6 +24,7 @@ const noLosses = { of: () => ({ flushed: 0, any: 0 }), onKey: () => 0 };
 const id = { partition: 0, bucket: 'sim', key: 'k' };
 const newDots = () => new Dots(new EventLog(() => 0, false));
 const upTo = (counter: number): Context => makeContext([['a', counter]]);
+const context = contextToText(upTo(1));
 
 function see(dots: Dots, counter: number, value: string | undefined): void {
   const bytes = value === undefined ? undefined : Buffer.from(value);
@@ -34,7 +35,7 @@ function see(dots: Dots, counter: number, value: string | undefined): void {
 describe('S1', () => {
   const acknowledged = (more: Partial<RequestTold> = {}) => {
     const requests = new Requests();
-    requests.answered(requests.begin(told('put', 'v1', more)), 5, 'context');
+    requests.answered(requests.begin(told('put', 'v1', more)), 5, context);
     return requests;
   };
 
@@ -54,8 +55,8 @@ describe('S1', () => {
 
   it('finds a value that returns though a write that had seen it was acknowledged, and one from nowhere', () => {
     const requests = acknowledged();
-    requests.answered(requests.begin(told('delete', undefined, { context: 'context' })), 9, undefined);
-    expect(requests.checkWrites(new Map([['k', ['v1']]]), noLosses)).toHaveLength(1);
+    requests.answered(requests.begin(told('delete', undefined, { context })), 9, undefined);
+    expect(requests.checkWrites(new Map([['k', ['v1']]]), noLosses)).toMatchObject([{ invariant: 'S3' }]);
     expect(requests.checkWrites(new Map([['k', ['ghost']]]), noLosses)).toHaveLength(1);
     expect(requests.checkWrites(new Map(), noLosses)).toEqual([]);
   });
@@ -65,9 +66,11 @@ describe('S2', () => {
   const copy = (node: string, digest: string | undefined) => ({ key: 'k', node, digest, values: digest ? ['v'] : [] });
 
   it('finds replicas that differ', () => {
-    expect(checkReplicas([copy('n1', 'd1'), copy('n2', 'd1')])).toEqual([]);
-    expect(checkReplicas([copy('n1', 'd1'), copy('n2', 'd2')])).toMatchObject([{ invariant: 'S2', key: 'k' }]);
-    expect(checkReplicas([copy('n1', 'd1'), copy('n2', undefined)])).toHaveLength(1);
+    expect(checkReplicas([copy('n1', 'd1'), copy('n2', 'd1')], 'in the end')).toEqual([]);
+    expect(checkReplicas([copy('n1', 'd1'), copy('n2', 'd2')], 'in the end')).toMatchObject([
+      { invariant: 'S2', key: 'k' },
+    ]);
+    expect(checkReplicas([copy('n1', 'd1'), copy('n2', undefined)], 'in the end')).toHaveLength(1);
     expect(finalValues([copy('n1', 'd1'), copy('n2', undefined)])).toEqual(new Map([['k', ['v']]]));
   });
 });
@@ -106,6 +109,19 @@ describe('S4', () => {
     dots.writeSent('k', 'v2', upTo(1), false);
     dots.readAnswered('k', ['v2'], upTo(2));
     expect(dots.broken).toHaveLength(1);
+  });
+
+  it('finds a write that got two dots', () => {
+    const dots = newDots();
+    see(dots, 1, 'v1');
+    see(dots, 2, 'v1');
+    expect(dots.broken).toMatchObject([{ invariant: 'S4', what: expect.stringContaining('two dots') }]);
+  });
+
+  it('finds a damaged context that was not refused as such', () => {
+    const aftermath = { hintsLeft: [], unread: [], unwritten: [], activity: ['', ''] } as const;
+    expect(checkRefusal({ ...aftermath, damaged: 'INVALID_CONTEXT' })).toEqual([]);
+    expect(checkRefusal({ ...aftermath, damaged: 'ok' })).toMatchObject([{ invariant: 'S4' }]);
   });
 
   it('finds a context that does not cover what was returned with it', () => {
@@ -168,6 +184,17 @@ describe('S7', () => {
     const sample = { node: 'n1', what: 'requests in flight', bound: 4 };
     expect(checkBounds([{ ...sample, value: 4 }])).toEqual([]);
     expect(checkBounds([{ ...sample, value: 5 }])).toMatchObject([{ invariant: 'S7' }]);
+  });
+
+  it('finds a write that adds a sibling beyond the limit, and not a merge that does', () => {
+    const bound = new SiblingBound(1);
+    const siblings = [1, 2].map((counter) => ({ dot: { actor: 'a', counter }, value: undefined, contentType: '' }));
+    for (const sibling of siblings) bound.objectSeen('n1', id, { siblings: [sibling], clock: upTo(2) });
+    bound.objectSeen('n2', id, { siblings, clock: upTo(2) });
+    expect(bound.broken).toEqual([]);
+    const third = { dot: { actor: 'b', counter: 1 }, value: undefined, contentType: '' };
+    bound.objectSeen('n1', id, { siblings: [...siblings, third], clock: upTo(2) });
+    expect(bound.broken).toMatchObject([{ invariant: 'S7', key: 'k' }]);
   });
 });
 

@@ -1,0 +1,99 @@
+import type { SeededRandom } from '../src/index.ts';
+import type { NemesisKind, NemesisPlan, Scenario, SimPlan, Workload } from './plan.ts';
+
+/** A short run under the faults that put one mechanism to the test, and under nothing that would do its work for it. */
+function aimed(
+  about: string,
+  draw: (random: SeededRandom) => { plan?: Partial<SimPlan>; workload?: Partial<Workload>; nemeses: NemesisPlan[] },
+): Scenario {
+  const fix = (drawn: SimPlan, random: SeededRandom): SimPlan => {
+    const { plan, workload, nemeses } = draw(random);
+    const ample = { maxHintBytesPerTarget: 1_000_000, maxInFlight: 4_096, maxSiblings: 64 };
+    return {
+      ...drawn,
+      ...ample,
+      loadMs: 3_000,
+      maxRequests: 150,
+      ...plan,
+      nemeses,
+      workload: { ...drawn.workload, thinkMs: 15, timeoutsMs: [2_000, 400], ...workload },
+    };
+  };
+  return { about, faults: [], linkFaults: false, fix };
+}
+
+const noActions = { get: 0, blindPut: 0, update: 0, stalePut: 0, ownPut: 0, delete: 0, blindDelete: 0 };
+const often = (kind: NemesisKind, everyMs: number, forMs: number): NemesisPlan => ({ kind, everyMs, forMs });
+
+/** Each aims at what the mix of all faults seldom comes upon. */
+export const aimedScenarios: Readonly<Record<string, Scenario>> = {
+  power: aimed('the power of the whole cluster fails again and again', (random) => ({
+    plan: { durability: 'fsync', nodes: 3 },
+    workload: { clients: 3, keys: 4, hotShare: 0, quorums: false, strict: false, timeoutsMs: [400] },
+    nemeses: [often('blackout', 400, 20), ...(random.chance(0.5) ? [often('slowDisk', 500, 300)] : [])],
+  })),
+  handoff: aimed(
+    'primaries hang or are cut off while others write, and nothing is forgotten: hints alone make all equal',
+    (random) => ({
+      plan: { nodes: random.pick([4, 5, 5]) },
+      workload: { clients: 3, keys: 3, quorums: false, strict: false },
+      nemeses: [
+        often('pause', random.pick([300, 600]), random.pick([300, 900])),
+        often('cut', 500, 500),
+        ...(random.chance(0.5) ? [often('slow', 500, 500)] : []),
+        ...(random.chance(0.5) ? [often('disconnect', 700, 400)] : []),
+      ],
+    }),
+  ),
+  strict: aimed('the cluster splits while primaries alone may answer', (random) => ({
+    plan: { nodes: 5, loadMs: 6_000 },
+    workload: {
+      clients: 6,
+      keys: 1,
+      quorums: false,
+      strict: true,
+      timeoutsMs: [1_500],
+      mix: { ...noActions, get: 1, blindPut: 0.3, update: 0.02 },
+    },
+    nemeses: [often('split', random.pick([500, 1_000]), random.pick([1_000, 2_000]))],
+  })),
+  detour: aimed(
+    'a primary hears the others no more, but for a stand-in that hands over to it while it takes more',
+    () => ({
+      plan: {
+        nodes: 5,
+        maxRequests: 400,
+        links: { drop: 0.15, duplicate: 0, reorder: 0, delay: 0.6, tailMs: 300 },
+        strikes: [0, 2].map((place) => ({ kind: 'cut', on: [place, 1], atMs: 200, forMs: 60_000 })),
+      },
+      workload: {
+        clients: 4,
+        keys: 2,
+        thinkMs: 40,
+        quorums: false,
+        strict: false,
+        mix: { ...noActions, get: 0.1, blindPut: 0.3, update: 1 },
+      },
+      nemeses: [],
+    }),
+  ),
+  restarts: aimed('nodes are stopped and started again in good order', () => ({
+    workload: { clients: 3, keys: 2 },
+    nemeses: [often('restart', 300, 30), often('powerLoss', 1_500, 30)],
+  })),
+  twice: aimed('messages arrive twice', () => ({
+    plan: { links: { drop: 0, duplicate: 0.3, reorder: 0.3, delay: 0.1, tailMs: 50 } },
+    workload: { clients: 3, keys: 2 },
+    nemeses: [],
+  })),
+  siblings: aimed('many writers who read nothing, and a limit of siblings', () => ({
+    plan: { maxSiblings: 3, links: { drop: 0, duplicate: 0, reorder: 0, delay: 0.3, tailMs: 50 } },
+    workload: {
+      clients: 5,
+      keys: 1,
+      quorums: false,
+      mix: { ...noActions, get: 0.2, blindPut: 1, update: 0.3, stalePut: 0.2, ownPut: 0.2, delete: 0.1 },
+    },
+    nemeses: [],
+  })),
+};
