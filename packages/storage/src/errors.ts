@@ -1,6 +1,11 @@
-import type { RecordId } from './port.ts';
-
 type Details = Record<string, unknown>;
+
+/** A `RecordId`, whose port names errors of this file. */
+interface RecordPlace {
+  readonly partition: number;
+  readonly bucket: string;
+  readonly key: string;
+}
 
 /** What all failures of a store share: a stable `code`, plain `details` that may cross the bus, the `cause` kept. */
 export abstract class StorageError extends Error {
@@ -29,7 +34,7 @@ export class KeyTooLongError extends StorageError {
 export class CorruptRecordError extends StorageError {
   readonly code = 'CORRUPT_RECORD';
   /** @param evidence what was found there, for whoever looks into it */
-  constructor({ bucket, key, partition }: RecordId, reason: string, evidence: Details = {}, options?: ErrorOptions) {
+  constructor({ bucket, key, partition }: RecordPlace, reason: string, evidence: Details = {}, options?: ErrorOptions) {
     super(
       `the record of ${bucket}/${key} is corrupt (${reason}): repair it from another replica`,
       { bucket, key, partition, ...evidence },

@@ -1,7 +1,25 @@
 import { createHash } from 'node:crypto';
-import type { SeenMessage } from './wire-tap.ts';
 
 const FLUSH_LINES = 1024;
+
+/** One message between two processes, read. */
+export interface SeenMessage {
+  /** Without `node.` or `client.`. */
+  readonly from: string;
+  /** Undefined: whoever serves the subject, and nobody does. */
+  readonly to: string | undefined;
+  readonly kind: 'request' | 'reply' | 'error' | 'event';
+  /** Of the request, also for its answer. */
+  readonly verb: string;
+  /** Undefined for a verb that is not known here. */
+  readonly body: unknown;
+  /** What an answer answers. */
+  readonly asked: unknown;
+  /** When each copy arrives, after it was sent; empty: lost on its way, or nobody listens. */
+  readonly delaysMs: readonly number[];
+  /** Copies that came to a process that was gone by then. */
+  missed: number;
+}
 
 /** One line of the log, or a message between two processes, whose content the log leaves out. */
 export type LogEntry =

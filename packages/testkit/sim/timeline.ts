@@ -1,8 +1,7 @@
 import { ActorNames } from './actor-names.ts';
-import type { LogEntry } from './event-log.ts';
+import type { LogEntry, SeenMessage } from './event-log.ts';
 import { drawLanes, type LaneRow } from './lanes.ts';
 import type { BrokenInvariant } from './violations.ts';
-import type { SeenMessage } from './wire-tap.ts';
 import { Wording } from './wording.ts';
 
 const MAX_ROWS = 80;

@@ -13,26 +13,8 @@ import {
   readHeader,
   readMessages,
 } from '../../bus/src/frame-core.ts';
+import type { SeenMessage } from './event-log.ts';
 import type { CarriedFrame } from './sim-network.ts';
-
-/** One message between two processes, read. */
-export interface SeenMessage {
-  /** Without `node.` or `client.`. */
-  readonly from: string;
-  /** Undefined: whoever serves the subject, and nobody does. */
-  readonly to: string | undefined;
-  readonly kind: 'request' | 'reply' | 'error' | 'event';
-  /** Of the request, also for its answer. */
-  readonly verb: string;
-  /** Undefined for a verb that is not known here. */
-  readonly body: unknown;
-  /** What an answer answers. */
-  readonly asked: unknown;
-  /** When each copy arrives, after it was sent; empty: lost on its way, or nobody listens. */
-  readonly delaysMs: readonly number[];
-  /** Copies that came to a process that was gone by then. */
-  missed: number;
-}
 
 const contracts = new Map<string, Contract>(
   [coordinator, membership, storage]

@@ -17,7 +17,7 @@ import {
   type VersionedObject,
 } from '@ringfort/versioning';
 import type { ActorNames } from './actor-names.ts';
-import type { SeenMessage } from './wire-tap.ts';
+import type { SeenMessage } from './event-log.ts';
 
 const MAX_VALUE_CHARS = 24;
 

@@ -1,8 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HistoryReport } from '@ringfort/testkit';
+import type { History, HistoryReport, TestCluster } from '@ringfort/testkit';
 import { checkHistory, hintsDrained, replicasOf, unequalKeys } from './cluster-state.ts';
-import { type Figures, figuresOf, type Sample } from './load.ts';
-import type { ScenarioContext } from './scenario.ts';
+import type { Door } from './doors.ts';
+import { type Figures, figuresOf, type Load, type Sample } from './load.ts';
+
+/** What of a scenario is settled. */
+export interface Unsettled {
+  readonly cluster: TestCluster;
+  readonly history: History;
+  readonly loads: readonly Load[];
+  readonly single: readonly Sample[];
+  readonly excused: readonly { readonly fromMs: number; readonly untilMs: number }[];
+  readonly signal: AbortSignal;
+  readonly tell: (line: string) => void;
+  note(facts: Readonly<Record<string, unknown>>): void;
+  httpDoor(): Door;
+}
 
 /** What is left of a cluster after a scenario, all faults being healed. */
 export interface Settled {
@@ -25,7 +38,7 @@ const DRAINED_WITHIN_MS = 25_000;
 const EQUAL_WITHIN_MS = 5_000;
 const POLL_MS = 100;
 
-export async function settle(context: ScenarioContext): Promise<Settled> {
+export async function settle(context: Unsettled): Promise<Settled> {
   const { cluster, history, loads, single } = context;
   const ended = await Promise.all(loads.map((load) => load.finish()));
   const samples = [...ended.flat(), ...single];
@@ -55,7 +68,7 @@ export async function settle(context: ScenarioContext): Promise<Settled> {
 }
 
 /** The keys that do not become equal soon. */
-async function unequalFor({ cluster, signal }: ScenarioContext, keys: readonly string[]): Promise<readonly string[]> {
+async function unequalFor({ cluster, signal }: Unsettled, keys: readonly string[]): Promise<readonly string[]> {
   const lateMs = performance.now() + EQUAL_WITHIN_MS;
   let open = await unequalKeys(cluster.nodes, keys);
   while (open.length > 0 && performance.now() < lateMs) {
@@ -66,7 +79,7 @@ async function unequalFor({ cluster, signal }: ScenarioContext, keys: readonly s
 }
 
 /** Keys with a write that was on its way while a process was killed. */
-function inFlightKeys({ excused }: ScenarioContext, samples: readonly Sample[]): Set<string> {
+function inFlightKeys({ excused }: Unsettled, samples: readonly Sample[]): Set<string> {
   const wasInFlight = ({ kind, intendedMs, endMs }: Sample) =>
     kind === 'put' && excused.some(({ fromMs, untilMs }) => intendedMs <= untilMs && endMs! >= fromMs);
   return new Set(samples.filter(wasInFlight).map(({ key }) => key));

@@ -1,5 +1,4 @@
-import type { LogEntry } from '../event-log.ts';
-import type { SeenMessage } from '../wire-tap.ts';
+import type { LogEntry, SeenMessage } from '../event-log.ts';
 import { shortName } from '../wire-tap.ts';
 import type { ScriptCluster } from './script-cluster.ts';
 
