@@ -220,7 +220,10 @@ function judge(key: string, history: KeyHistory | undefined, values: readonly st
   }
   for (const write of writes) {
     if (write.outcome !== 'acknowledged' || write.value === undefined || returned.has(write.value)) continue;
-    const deleted = blindDeletes.some((other) => (other.endedAt ?? Number.POSITIVE_INFINITY) > write.invokedAt);
+    // One that was not acknowledged may still be on its way when its client gives up.
+    const deleted = blindDeletes.some(
+      ({ outcome, endedAt }) => outcome !== 'acknowledged' || (endedAt ?? 0) > write.invokedAt,
+    );
     if (!mayBeOverwritten.has(write) && !deleted) blame('lost', write.value);
   }
   return violations;

@@ -49,6 +49,16 @@ describe('the history of writes', () => {
     expect(kinds(refused, { k: ['v2'] })).toEqual(['failed but returned: v2', 'lost: v1']);
   });
 
+  it('lets a blind delete that its client gave up remove what is written later', () => {
+    const history = recordHistory();
+    history.delete('k').indeterminate();
+    history.put('k', 'v1').acknowledged();
+    expect(kinds(history, {})).toEqual([]);
+    history.delete('other').acknowledged();
+    history.put('other', 'v2').acknowledged();
+    expect(kinds(history, {})).toEqual(['lost: v2']);
+  });
+
   it('lets a delete remove what it had seen, and a blind one what was there before it ended', () => {
     const history = recordHistory();
     history.put('k', 'v1').acknowledged('c1');
