@@ -213,8 +213,16 @@ export class SimDisk {
     const disk = this;
     const isOpen = () => disk.#opened === opened;
     let bytes = 0;
-    /** Frames that were overwritten since this opening. */
+    /** Frames that were overwritten since this opening, and those that the next append overwrites. */
     let gone = 0;
+    let stale = 0;
+    const overwrite = () => {
+      disk.#frames.splice(0, stale);
+      disk.#synced = Math.max(0, disk.#synced - stale);
+      disk.#older -= stale;
+      gone += stale;
+      stale = 0;
+    };
     const flush = new SharedFlush((done) => {
       const upTo = gone + disk.#frames.length;
       const { syncMs, spreadMs } = disk.times;
@@ -234,15 +242,15 @@ export class SimDisk {
       append(frame) {
         if (disk.isFull) throw fullError();
         bytes += frame.length;
-        if (isOpen()) disk.#frames.push(Uint8Array.from(frame));
+        if (!isOpen()) return;
+        overwrite();
+        disk.#frames.push(Uint8Array.from(frame));
       },
       flush: (done) => flush.run(done),
       rotate() {
         bytes = 0;
         if (!isOpen()) return;
-        gone += disk.#older;
-        disk.#frames.splice(0, disk.#older);
-        disk.#synced = Math.max(0, disk.#synced - disk.#older);
+        stale = disk.#older;
         disk.#older = disk.#frames.length;
       },
       async close() {},
