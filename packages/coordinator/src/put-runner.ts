@@ -159,9 +159,10 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
     }
   };
 
-  const outcomeOf = (task: PutTask): WriteOutcome => {
-    const awaited = task.plan.places.some((place) => place.state === 'awaited' || place.state === 'silent');
-    return task.mayHaveApplied || awaited ? 'indeterminate' : 'not-applied';
+  /** The tally also awaits hints that this node keeps itself, which have no place in the plan. */
+  const outcomeOf = ({ mayHaveApplied, tally, plan }: PutTask): WriteOutcome => {
+    const isAwaited = !isSettled(tally) || plan.places.some((place) => place.state === 'silent');
+    return mayHaveApplied || isAwaited ? 'indeterminate' : 'not-applied';
   };
 
   const unavailable = (task: PutTask): Error => {

@@ -1,3 +1,4 @@
+import { StoreFullError } from '@ringfort/storage';
 import { describe, expect, it } from 'vitest';
 import { testCluster } from './support/cluster.ts';
 import { bytes, texts } from './support/values.ts';
@@ -32,6 +33,24 @@ describe('sloppy quorums', () => {
     const owed = [fourth!, fifth!].flatMap(({ store }) => store.hintStats().map((h) => h.target));
     expect(owed.sort()).toEqual([second!.id, third!.id].sort());
     expect(fourth!.store.readHint(id)).toBeDefined();
+  });
+
+  it('tells a write that all refused as indeterminate while a hint of it is being kept', async () => {
+    const cluster = await testCluster({ nodes: 3 });
+    const { id, list } = cluster.primariesOf('b', 'k');
+    for (const { store } of cluster.nodes)
+      store.submit = (_id, _bytes, _options, done) => queueMicrotask(() => done(new StoreFullError('here'), undefined));
+    const { coordinator, store } = cluster.node(list[0]!);
+    const writeHint = store.writeHint.bind(store);
+    store.writeHint = async (...hint) => {
+      await new Promise<void>((resolve) => cluster.clock.setTimeout(resolve, 5));
+      return writeHint(...hint);
+    };
+    expect(
+      await failure(cluster.run(coordinator.put({ ...at, value: bytes('v'), w: 1, sloppy: false }))),
+    ).toMatchObject({ code: 'QUORUM_UNAVAILABLE', details: { outcome: 'indeterminate' } });
+    await cluster.pass(10);
+    expect(store.readHint(id)).toBeDefined();
   });
 
   it('finds out by itself who is gone: a stand-in takes over when nobody responds', async () => {
