@@ -36,4 +36,14 @@ export const corpus: readonly CorpusRun[] = [
     about: 'a node whose clock told fractions of a millisecond (the simulator did) could write nothing that expires',
   },
   { scenario: 'records', seed: 3, about: 'records that rot, disks without space, connections that flap' },
+  {
+    scenario: 'records',
+    seed: 607,
+    about: 'a write that all replicas refused for want of space was told as not applied while a hint of it was kept',
+  },
+  {
+    scenario: 'default',
+    seed: 3002,
+    about: 'the simulated journal was overwritten before its frames were in the table, which a full disk kept out',
+  },
 ];
