@@ -1,5 +1,5 @@
 import type { SeededRandom } from '../src/index.ts';
-import type { NemesisKind, NemesisPlan, Scenario, SimPlan, Workload } from './plan.ts';
+import type { NemesisKind, NemesisPlan, Scenario, SimPlan, Workload } from './plan-shape.ts';
 
 /** A short run under the faults that put one mechanism to the test, and under nothing that would do its work for it. */
 function aimed(

@@ -2,7 +2,7 @@ import { partitionOf } from '@ringfort/ring';
 import type { RecordId } from '@ringfort/storage';
 import type { SeededRandom } from '../src/index.ts';
 import type { Dots } from './dots.ts';
-import type { SimPlan } from './plan.ts';
+import type { SimPlan } from './plan-shape.ts';
 import { BUCKET, type SimClient } from './sim-client.ts';
 import { SimDisk } from './sim-disk.ts';
 import { type NodeWorld, SimNode } from './sim-node.ts';

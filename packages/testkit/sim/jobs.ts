@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { drawPlan, type SimPlan } from './plan.ts';
+import { drawPlan } from './plan.ts';
+import type { SimPlan } from './plan-shape.ts';
 import { type Simplification, simplified } from './simplify.ts';
 import { type SimResult, simulate } from './simulate.ts';
 

@@ -1,4 +1,4 @@
-import type { Fault, Mend, NemesisWorld } from './nemesis.ts';
+import type { Fault, Mend, NemesisWorld } from './fault.ts';
 import type { SimTransport } from './sim-network.ts';
 import type { SimNode } from './sim-node.ts';
 

@@ -1,5 +1,5 @@
 import type { LinkFaultRates } from './link-faults.ts';
-import type { NemesisKind, Scenario, SimPlan, Strike, Workload } from './plan.ts';
+import type { NemesisKind, Scenario, SimPlan, Strike, Workload } from './plan-shape.ts';
 
 const calmLinks: LinkFaultRates = { drop: 0, duplicate: 0, reorder: 0, delay: 0, tailMs: 0 };
 const noActions = { get: 0, blindPut: 0, update: 0, stalePut: 0, ownPut: 0, delete: 0, blindDelete: 0 };

@@ -1,26 +1,9 @@
-import type { SeededRandom, VirtualClock } from '../src/index.ts';
-import type { SimCluster } from './cluster.ts';
 import type { EventLog } from './event-log.ts';
+import type { Fault, NemesisWorld } from './fault.ts';
 import { linkNemeses } from './link-nemeses.ts';
 import { nodeNemeses } from './node-nemeses.ts';
-import type { NemesisKind, NemesisPlan, Strike } from './plan.ts';
-import type { SimNetwork } from './sim-network.ts';
+import type { NemesisKind, NemesisPlan, Strike } from './plan-shape.ts';
 import type { SimNode } from './sim-node.ts';
-
-/** What a fault can reach. */
-export interface NemesisWorld {
-  readonly clock: VirtualClock;
-  readonly network: SimNetwork;
-  readonly cluster: SimCluster;
-  readonly random: SeededRandom;
-  say(who: string, what: string): void;
-}
-
-/** Ends a fault that lasts; undefined: it was over at once. */
-export type Mend = (() => void) | undefined;
-
-/** Begins. `chosen`: whom the plan names; nobody: chance decides. */
-export type Fault = (world: NemesisWorld, chosen: readonly SimNode[]) => Mend;
 
 const faults: Readonly<Record<NemesisKind, Fault>> = { ...linkNemeses, ...nodeNemeses };
 /** Between two ends, or two sides: all nodes that are named take part in one. */

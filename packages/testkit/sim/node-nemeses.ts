@@ -1,4 +1,4 @@
-import type { Fault, Mend, NemesisWorld } from './nemesis.ts';
+import type { Fault, Mend, NemesisWorld } from './fault.ts';
 import type { SimNode } from './sim-node.ts';
 
 const HOUR_MS = 3_600_000;

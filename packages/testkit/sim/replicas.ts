@@ -1,6 +1,6 @@
 import type { RecordId, Store } from '@ringfort/storage';
 import type { SimCluster } from './cluster.ts';
-import type { NemesisKind, SimPlan } from './plan.ts';
+import type { NemesisKind, SimPlan } from './plan-shape.ts';
 import type { BrokenInvariant } from './violations.ts';
 import { readable } from './watched-store.ts';
 

@@ -1,4 +1,4 @@
-import type { SimPlan } from './plan.ts';
+import type { SimPlan } from './plan-shape.ts';
 import { optionsOf, type Simplification } from './simplify.ts';
 import type { SimResult } from './simulate.ts';
 import { timeline } from './timeline.ts';

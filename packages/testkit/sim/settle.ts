@@ -1,7 +1,7 @@
 import type { SeededRandom, VirtualClock } from '../src/index.ts';
 import type { SimCluster } from './cluster.ts';
 import type { EventLog } from './event-log.ts';
-import type { SimPlan } from './plan.ts';
+import type { SimPlan } from './plan-shape.ts';
 import type { ClientRequest, SimClient } from './sim-client.ts';
 import type { SimNetwork } from './sim-network.ts';
 import type { NodeLife, SimNode } from './sim-node.ts';

@@ -1,5 +1,5 @@
 import { noLinkFaults } from './link-faults.ts';
-import type { SimPlan } from './plan.ts';
+import type { SimPlan } from './plan-shape.ts';
 
 /** What is taken away from a drawn plan; the same options repeat the same simpler run. */
 export interface Simplification {

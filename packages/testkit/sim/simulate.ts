@@ -1,12 +1,13 @@
 import { type SeededRandom, seededRandom, type VirtualClock, virtualClock } from '../src/index.ts';
 import { type BoundSample, checkBounds, SiblingBound, sampleBounds } from './bounds.ts';
-import { BucketRules, configureBucket } from './bucket-rules.ts';
+import { BucketRules } from './bucket-rules.ts';
 import { SimCluster } from './cluster.ts';
+import { configureBucket } from './configure-bucket.ts';
 import { Custody } from './custody.ts';
 import { Dots } from './dots.ts';
 import { EventLog, type LogEntry } from './event-log.ts';
 import { Nemeses } from './nemesis.ts';
-import type { SimPlan } from './plan.ts';
+import type { SimPlan } from './plan-shape.ts';
 import { checkReplicas, finalValues, handoffSuffices, replicaCopies } from './replicas.ts';
 import { Requests } from './requests.ts';
 import { checkRings, Rings } from './rings.ts';

@@ -1,5 +1,5 @@
 import type { SeededRandom } from '../src/index.ts';
-import type { SimPlan, Workload } from './plan.ts';
+import type { SimPlan, Workload } from './plan-shape.ts';
 import type { ClientRequest, QuorumChoice, SimClient } from './sim-client.ts';
 
 type Action = keyof Workload['mix'];

@@ -2,7 +2,7 @@ import type { RecordId } from '@ringfort/storage';
 import { makeContext, type Sibling } from '@ringfort/versioning';
 import { describe, expect, it } from 'vitest';
 import { BucketRules } from '../../sim/bucket-rules.ts';
-import type { BucketKind } from '../../sim/plan.ts';
+import type { BucketKind } from '../../sim/plan-shape.ts';
 
 const id: RecordId = { partition: 0, bucket: 'sim', key: 'k' };
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { drawPlan, nemesisKinds, type SimPlan } from '../../sim/plan.ts';
+import { drawPlan } from '../../sim/plan.ts';
+import { nemesisKinds, type SimPlan } from '../../sim/plan-shape.ts';
 import { optionsOf, shrink, simplified, unchanged } from '../../sim/simplify.ts';
 
 const drawn: SimPlan = {
