@@ -19,7 +19,8 @@ export class SimCluster {
   /** Nodes that came back with an empty disk: the cluster refuses them. */
   readonly wiped = new Set<string>();
   readonly ids: readonly RecordId[];
-  #rotten: SimNode | undefined;
+  /** The one on whose disk bits flip. */
+  rotten: SimNode | undefined;
   readonly #dots: Dots;
   readonly #random: SeededRandom;
   readonly #faults: (error: unknown) => void;
@@ -88,8 +89,8 @@ export class SimCluster {
    * last copy of a value may be gone without any fault of the store.
    */
   corrupt(node: SimNode, damage: (disk: SimDisk) => boolean): boolean {
-    this.#rotten ??= node;
-    if (this.#rotten !== node) return false;
+    this.rotten ??= node;
+    if (this.rotten !== node || this.wiped.size > 0) return false;
     const held = this.#dots.heldBy(readable(node.disk.peek()), this.ids);
     if (!damage(node.disk)) return false;
     this.#dots.noteLosses(node.id, this.#dots.lostBy(readable(node.disk.peek()), held), true);

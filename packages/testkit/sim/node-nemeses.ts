@@ -51,7 +51,7 @@ function blackout({ cluster, say }: NemesisWorld): Mend {
 
 /** One disk at most: with two, the last copy of a value may be gone without any fault of the store. */
 function wipe({ cluster, say }: NemesisWorld, node: SimNode): Mend {
-  if (cluster.wiped.size > 0) return undefined;
+  if (cluster.wiped.size > 0 || (cluster.rotten ?? node) !== node) return undefined;
   say(node.id, 'gets an empty disk');
   cluster.crash(node, true, 'replaced');
   return () => {

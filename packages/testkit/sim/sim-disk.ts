@@ -5,7 +5,7 @@ import type { RunMarker } from '@ringfort/versioning';
 import type { Base } from '../../storage/src/base.ts';
 import { type Journal, SharedFlush } from '../../storage/src/journal.ts';
 import { framesToReplay, scanFrames } from '../../storage/src/journal-codec.ts';
-import { type ByteKey, hintKey, primaryKey } from '../../storage/src/keys-core.ts';
+import { type ByteKey, hintKey, metaKey, primaryKey } from '../../storage/src/keys-core.ts';
 import { checkpointKey, decodeSequence, LayeredTable } from '../../storage/src/layered-table.ts';
 import { replay } from '../../storage/src/lmdb-store.ts';
 import { StoreEngine } from '../../storage/src/store-engine.ts';
@@ -65,9 +65,13 @@ export class SimDisk {
     this.#synced = this.#frames.length;
   }
 
-  /** Loses the last frames although they were flushed: a disk that lied, or a copy taken earlier. */
+  /**
+   * Loses the last frames although they were flushed: a disk that lied, or a copy taken earlier. The node's membership stays: without that it is a
+   * node with an exchanged disk.
+   */
   loseTail(count: number): void {
-    this.#keepFrames(Math.max(0, this.#frames.length - count));
+    const sacred = this.#frames.findLastIndex(isMembership) + 1;
+    this.#keepFrames(Math.max(sacred, this.#frames.length - count));
     this.marker = undefined;
   }
 
@@ -94,6 +98,7 @@ export class SimDisk {
   corruptFrame(random: SeededRandom): boolean {
     if (this.#frames.length === 0) return false;
     const at = random.below(this.#frames.length);
+    if (isMembership(this.#frames[at]!)) return false;
     this.#frames[at] = damaged(this.#frames[at]!);
     this.#isDamaged = true;
     return true;
@@ -256,6 +261,11 @@ export class SimDisk {
       async close() {},
     };
   }
+}
+
+/** Whether the frame holds records of the membership's history. */
+function isMembership(frame: Uint8Array): boolean {
+  return scanFrames(frame, 0).frames.some(({ rows }) => rows.some(({ key }) => key.startsWith(metaKey(''))));
 }
 
 function damaged(bytes: Uint8Array): Uint8Array {

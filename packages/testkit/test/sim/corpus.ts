@@ -46,4 +46,10 @@ export const corpus: readonly CorpusRun[] = [
     seed: 3002,
     about: 'the simulated journal was overwritten before its frames were in the table, which a full disk kept out',
   },
+  {
+    scenario: 'default',
+    seed: 3022,
+    about: 'a lost tail leaves the node its membership: without that it is a node with an exchanged disk',
+  },
+  { scenario: 'default', seed: 3283, about: 'no disk rots while another one was exchanged: two copies would be gone' },
 ];
