@@ -33,7 +33,7 @@ const exceptions: Readonly<Record<string, AmbientException>> = {
     why: process,
   },
   'packages/storage/src/layered-table.ts': { names: ['node:timers/promises setImmediate'], why: turns },
-  'packages/storage/src/lmdb-base.ts': { names: ['node:timers/promises setImmediate'], why: turns },
+  'packages/storage/src/lmdb-base.ts': { names: ['node:timers/promises setImmediate', 'setImmediate'], why: turns },
   'packages/storage/src/lmdb-store.ts': { names: ['setImmediate'], why: turns },
   'packages/testkit/src/test-node.ts': {
     names: ['node:timers/promises setTimeout', 'AbortSignal.timeout'],
