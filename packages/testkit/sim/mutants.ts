@@ -90,7 +90,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a write that may be applied is told as not applied',
     scenario: 'default',
-    ...at('coordinator/src/put-runner', "task.mayHaveApplied || awaited ? 'indeterminate'", "false ? 'indeterminate'"),
+    ...at('coordinator/src/put-runner', "mayHaveApplied || isAwaited ? 'indeterminate'", "false ? 'indeterminate'"),
   },
   {
     name: 'a message waits half a second too long',
