@@ -44,11 +44,12 @@ export class Custody implements StoreWatcher {
     }
   }
 
-  hintDropped(node: string, { key }: RecordId, { siblings }: VersionedObject): void {
-    for (const { dot, value } of siblings) {
-      const known = this.#of(key, nameOf(value, dot), dot);
-      known.gone.add(node);
-      known.keepers?.nodes.delete(node);
+  /** With a stand-in record goes all that it had ever held: what it had replaced, the target is told of by its clock. */
+  hintDropped(node: string, { key }: RecordId, { clock }: VersionedObject, kept: VersionedObject | undefined): void {
+    for (const { dot, stored, gone, keepers } of this.#keys.get(key)?.values() ?? []) {
+      if (!stored.has(node) || !covers(clock, dot) || (kept !== undefined && covers(kept.clock, dot))) continue;
+      gone.add(node);
+      keepers?.nodes.delete(node);
     }
   }
 

@@ -7,8 +7,8 @@ export interface StoreWatcher {
   objectSeen?(node: string, id: RecordId, object: VersionedObject, how: string): void;
   /** The store says that it has it; `durable`: on disk. */
   objectStored?(node: string, id: RecordId, object: VersionedObject, durable: boolean): void;
-  /** The store owes the stand-in record to nobody any more, and has dropped it. */
-  hintDropped?(node: string, id: RecordId, object: VersionedObject): void;
+  /** The store owes the stand-in record to nobody any more, and has dropped it; `kept`: what it holds as a replica itself. */
+  hintDropped?(node: string, id: RecordId, object: VersionedObject, kept: VersionedObject | undefined): void;
 }
 
 /** Tells several. */
@@ -60,7 +60,7 @@ export function watchedStore(
       const before = readable(store).readHint(id);
       await store.hintDelivered(id, target, digest);
       if (before !== undefined && readable(store).readHint(id) === undefined)
-        watcher.hintDropped?.(node, id, before.object);
+        watcher.hintDropped?.(node, id, before.object, readable(store).read(id)?.object);
     },
   };
   const bound = new Map<PropertyKey, unknown>(Object.entries(watched));

@@ -52,4 +52,9 @@ export const corpus: readonly CorpusRun[] = [
     about: 'a lost tail leaves the node its membership: without that it is a node with an exchanged disk',
   },
   { scenario: 'default', seed: 3283, about: 'no disk rots while another one was exchanged: two copies would be gone' },
+  {
+    scenario: 'default',
+    seed: 3289,
+    about: 'a stand-in answers no more for what was replaced in the record that it handed over',
+  },
 ];

@@ -20,6 +20,11 @@ const dotOf = (counter: number): Dot => ({ actor: 'a', counter });
 const upTo = (counter: number) => contextToText(makeContext([['a', counter]]));
 const only = (counter: number) => contextToText(makeContext([], [['a', [counter]]]));
 
+const hint = (counter: number, value: string) => ({
+  siblings: [{ dot: dotOf(counter), value: Buffer.from(value), contentType: '' }],
+  clock: makeContext([['a', counter]]),
+});
+
 /** Two stores that the coordinator hands objects of one sibling each. */
 function world() {
   const custody = new Custody();
@@ -84,11 +89,27 @@ describe('S1, by the stores that acknowledged', () => {
     put('v1', upTo(1));
     custody.lost('n1', 'k', true);
     expect(check([], twoLost)).toHaveLength(1);
-    custody.hintDropped('n4', id, {
-      siblings: [{ dot: dotOf(1), value: Buffer.from('v1'), contentType: '' }],
-      clock: makeContext([]),
-    });
+    custody.hintDropped('n4', id, hint(1, 'v1'), undefined);
     expect(check([], twoLost)).toEqual([]);
+  });
+
+  it('holds a stand-in responsible neither for what the record that it handed over had replaced', () => {
+    const { custody, store, put, check, twoLost } = world();
+    store(['n1', 'n4'], 1, 'v1');
+    put('v1', upTo(1));
+    store(['n4'], 2, 'v2');
+    custody.lost('n1', 'k', true);
+    custody.hintDropped('n4', id, hint(2, 'v2'), undefined);
+    expect(check([], twoLost)).toEqual([]);
+  });
+
+  it('holds who hands a write over responsible all the same where it is a replica of it itself', () => {
+    const { custody, store, put, check, twoLost } = world();
+    store(['n1', 'n2'], 1, 'v1');
+    put('v1', upTo(1));
+    custody.lost('n1', 'k', true);
+    custody.hintDropped('n2', id, hint(1, 'v1'), hint(1, 'v1'));
+    expect(check([], twoLost)).toHaveLength(1);
   });
 });
 
