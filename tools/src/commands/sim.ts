@@ -18,15 +18,18 @@ export async function fuzz(root: string, args: readonly string[], tell: (line: s
   return runFromSources(root, 'fuzz', args, tell);
 }
 
-const FRESH_SECONDS = 90;
-const FRESH_TIMEOUT_MS = 300_000;
+const SECONDS = 60;
+const TIMEOUT_MS = 300_000;
 const MAX_SEED = 2 ** 31;
 
-/** Simulates clusters from seeds that nobody has run before, for a while; one that fails is simplified, and told with the command that repeats it. */
-export async function freshSeeds(root: string): Promise<Outcome> {
-  const seed = Date.now() % MAX_SEED;
-  const args = ['--seed', String(seed), '--runs', '100000', '--seconds', String(FRESH_SECONDS), '--first'];
-  const { code, output, stdout, timedOut } = await keepFromSources(root, 'sim', args, FRESH_TIMEOUT_MS);
+/**
+ * Simulates clusters for a while; a run that fails is simplified, and told with the command that repeats it. Here from seeds that nobody has run
+ * before; on CI, which judges a commit and must judge it alike twice, always from the first.
+ */
+export async function simulatorSeeds(root: string, { onCi }: { readonly onCi: boolean }): Promise<Outcome> {
+  const seed = onCi ? 1 : Date.now() % MAX_SEED;
+  const args = ['--seed', String(seed), '--runs', '100000', '--seconds', String(SECONDS), '--first'];
+  const { code, output, stdout, timedOut } = await keepFromSources(root, 'sim', args, TIMEOUT_MS);
   const summary = `from seed ${seed}: ${stdout.trimEnd().split('\n').at(-1) ?? ''}`;
   if (code === 0 && !timedOut) return outcomeOf([], summary);
   return outcomeOf([timedOut ? `${output}\nended after its time limit` : output], summary);

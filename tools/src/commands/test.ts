@@ -10,7 +10,7 @@ import { checkFloors } from './floors.ts';
 import { checkLayout } from './layout.ts';
 import { packCheck } from './pack-check.ts';
 import { setUp } from './setup.ts';
-import { freshSeeds } from './sim.ts';
+import { simulatorSeeds } from './sim.ts';
 import { statecharts } from './statecharts.ts';
 import { scenarioTests, unitTests } from './unit-tests.ts';
 
@@ -36,7 +36,7 @@ export function testSteps(root: string, options: { onCi: boolean; tell: (line: s
     },
     { name: 'statecharts', needs: ['build'], run: () => statecharts(root, 'check') },
     { name: 'tests', run: () => unitTests(root, options) },
-    { name: 'simulator', run: () => freshSeeds(root) },
+    { name: 'simulator', run: () => simulatorSeeds(root, options) },
     { name: 'packages', needs: ['build'], run: () => packCheck(root) },
     { name: 'scenarios', needs: ['set-up', 'build'], run: () => scenarioTests(root, options) },
   ];
