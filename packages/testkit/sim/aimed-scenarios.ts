@@ -25,6 +25,9 @@ function aimed(
 const noActions = { get: 0, blindPut: 0, update: 0, stalePut: 0, ownPut: 0, delete: 0, blindDelete: 0 };
 const often = (kind: NemesisKind, everyMs: number, forMs: number): NemesisPlan => ({ kind, everyMs, forMs });
 
+/** Longer than any load. */
+const FOR_GOOD_MS = 60_000;
+
 /** Each aims at what the mix of all faults seldom comes upon. */
 export const aimedScenarios: Readonly<Record<string, Scenario>> = {
   power: aimed('the power of the whole cluster fails again and again', (random) => ({
@@ -58,25 +61,51 @@ export const aimedScenarios: Readonly<Record<string, Scenario>> = {
     nemeses: [often('split', random.pick([500, 1_000]), random.pick([1_000, 2_000]))],
   })),
   detour: aimed(
-    'a primary hears the others no more, but for a stand-in that hands over to it while it takes more',
+    'a primary hears the others no more, but for a stand-in that hands over to it while it takes more; it is slow',
     () => ({
       plan: {
         nodes: 5,
-        maxRequests: 400,
-        links: { drop: 0.15, duplicate: 0, reorder: 0, delay: 0.6, tailMs: 300 },
-        strikes: [0, 2].map((place) => ({ kind: 'cut', on: [place, 1], atMs: 200, forMs: 60_000 })),
+        maxRequests: 200,
+        strikes: [
+          ...[0, 2, 4].map((place) => ({ kind: 'cut', on: [place, 1], atMs: 100, forMs: FOR_GOOD_MS }) as const),
+          { kind: 'slowDisk', on: [1], atMs: 100, forMs: FOR_GOOD_MS },
+        ],
       },
       workload: {
         clients: 4,
-        keys: 2,
-        thinkMs: 40,
+        keys: 1,
+        thinkMs: 30,
         quorums: false,
         strict: false,
-        mix: { ...noActions, get: 0.1, blindPut: 0.3, update: 1 },
+        mix: { ...noActions, blindPut: 0.1, ownPut: 1 },
       },
       nemeses: [],
     }),
   ),
+  lossy: aimed('messages are lost, those of hints too, and nobody reads', () => ({
+    plan: { nodes: 5, maxRequests: 100, links: { drop: 0.2, duplicate: 0, reorder: 0, delay: 0, tailMs: 0 } },
+    workload: { clients: 4, keys: 12, thinkMs: 60, strict: false, mix: { ...noActions, blindPut: 0.3, ownPut: 1 } },
+    nemeses: [],
+  })),
+  'two-targets': aimed('two primaries cannot hear the third, which owes both the same: one of them longer', () => ({
+    plan: {
+      nodes: 3,
+      maxRequests: 120,
+      strikes: [
+        { kind: 'cut', on: [0, 1], atMs: 100, forMs: 900 },
+        { kind: 'cut', on: [0, 2], atMs: 100, forMs: FOR_GOOD_MS },
+      ],
+    },
+    workload: {
+      clients: 3,
+      keys: 12,
+      thinkMs: 60,
+      quorums: true,
+      strict: false,
+      mix: { ...noActions, blindPut: 0.3, ownPut: 1 },
+    },
+    nemeses: [],
+  })),
   restarts: aimed('nodes are stopped and started again in good order', () => ({
     workload: { clients: 3, keys: 2 },
     nemeses: [often('restart', 300, 30), often('powerLoss', 1_500, 30)],

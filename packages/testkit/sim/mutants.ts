@@ -45,7 +45,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a delivered hint is dropped for its other targets too',
-    scenario: 'handoff',
+    scenario: 'two-targets',
     ...at('storage/src/write-core', 'owed.delete(target);', 'owed.clear();'),
   },
   {
@@ -142,7 +142,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a hint is deleted before its acknowledgement',
-    scenario: 'detour',
+    scenario: 'lossy',
     ...at(
       'coordinator/src/handoff',
       'await fx.bus.request(',
