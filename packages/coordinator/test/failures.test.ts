@@ -115,6 +115,18 @@ describe('sloppy quorums', () => {
     expect(cluster.node(list[2]!).store.read(id)?.digest).toBe(cluster.node(list[0]!).store.read(id)?.digest);
   });
 
+  it('keeps the hint itself when a stand-in is silent until the deadline: nobody would notice that the next one is', async () => {
+    const cluster = await testCluster();
+    const { id, list } = cluster.primariesOf('b', 'k');
+    const silent = list.slice(2).map((name) => `node.${name}`);
+    cluster.network.setLink((from, to) => (silent.includes(to) || silent.includes(from) ? [] : [0]));
+    await cluster.run(cluster.node(list[0]!).coordinator.put({ ...at, value: bytes('v') }));
+    await cluster.pass(2_500);
+    cluster.network.setLink(undefined);
+    await cluster.pass(5_000);
+    expect(cluster.node(list[2]!).store.read(id)?.digest).toBe(cluster.node(list[0]!).store.read(id)?.digest);
+  });
+
   it('refuses further stand-in writes once the hints of a target fill their room', async () => {
     const cluster = await testCluster({ nodes: 5, maxHintBytesPerTarget: 4096 });
     const { list } = cluster.primariesOf('b', 'k');
