@@ -147,13 +147,15 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
   const isNews = ({ tally, plan, done }: PutTask): boolean =>
     isSettled(tally) || (done !== undefined && (isMet(tally) || isHopeless(tally, spares(plan))));
 
+  /** At the deadline nobody waits for another stand-in to acknowledge: what is still owed then is kept here. */
   const leaveHints = (task: PutTask) => {
+    const isOver = fx.clock.monotonicMs() >= task.deadlineMs;
     for (const place of [...task.plan.places]) {
       if (place.covered || (place.state !== 'failed' && place.state !== 'silent')) continue;
       place.covered = true;
       if (task.tally.durable < task.tally.durableRequired) task.syncsWanted = 1;
       const primary = place.standsInFor ?? place.node;
-      const standIn = addStandIn(task.plan, primary);
+      const standIn = isOver ? undefined : addStandIn(task.plan, primary);
       if (standIn !== undefined) send(task, standIn);
       else keepHintHere(task, primary);
     }

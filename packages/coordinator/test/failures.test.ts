@@ -115,13 +115,13 @@ describe('sloppy quorums', () => {
     expect(cluster.node(list[2]!).store.read(id)?.digest).toBe(cluster.node(list[0]!).store.read(id)?.digest);
   });
 
-  it('keeps the hint itself when a stand-in is silent until the deadline: nobody would notice that the next one is', async () => {
+  it('keeps the hint itself at the deadline: nobody would notice that a stand-in which is asked then does not answer', async () => {
     const cluster = await testCluster();
     const { id, list } = cluster.primariesOf('b', 'k');
     const silent = list.slice(2).map((name) => `node.${name}`);
     cluster.network.setLink((from, to) => (silent.includes(to) || silent.includes(from) ? [] : [0]));
-    await cluster.run(cluster.node(list[0]!).coordinator.put({ ...at, value: bytes('v') }));
-    await cluster.pass(2_500);
+    await cluster.run(cluster.node(list[0]!).coordinator.put({ ...at, value: bytes('v') }, { timeoutMs: 100 }));
+    await cluster.pass(200);
     cluster.network.setLink(undefined);
     await cluster.pass(5_000);
     expect(cluster.node(list[2]!).store.read(id)?.digest).toBe(cluster.node(list[0]!).store.read(id)?.digest);

@@ -57,4 +57,10 @@ export const corpus: readonly CorpusRun[] = [
     seed: 3289,
     about: 'a stand-in answers no more for what was replaced in the record that it handed over',
   },
+  {
+    scenario: 'lossy',
+    seed: 177,
+    about:
+      'a hint that was sent to a stand-in at the deadline, with nobody left to notice that it was lost, is kept by the coordinator',
+  },
 ];
