@@ -16,7 +16,7 @@ const output = join(root, 'node_modules/.cache', cache);
 const compiled = join(output, 'packages/testkit/sim/main.js');
 const TIMEOUT_MS = 120_000;
 const SEED = 6;
-const REQUESTS = 60;
+const REQUESTS = 30;
 
 interface Place {
   /** Of node itself. */
@@ -36,7 +36,8 @@ function simulator(
 
 beforeAll(() => {
   const project = join(root, 'packages/testkit/tsconfig.sim.json');
-  const tsc = [join(root, 'node_modules/typescript/bin/tsc'), '-p', project, '--outDir', output];
+  // Errors of types are told by the type check.
+  const tsc = [join(root, 'node_modules/typescript/bin/tsc'), '-p', project, '--noCheck', '--outDir', output];
   const { status, stdout } = spawnSync(process.execPath, tsc, { encoding: 'utf8' });
   expect([status, stdout]).toEqual([0, '']);
   writeFileSync(join(output, 'package.json'), '{ "type": "module" }\n');

@@ -24,8 +24,8 @@ const simulator = (...args: readonly string[]) => {
 describe('planted bugs', () => {
   beforeAll(() => {
     const project = join(root, 'packages/testkit/tsconfig.sim.json');
-    // Errors of types are told by the type check; what is compiled is there all the same.
-    node(join(root, 'node_modules/typescript/bin/tsc'), '-p', project, '--outDir', output);
+    // Errors of types are told by the type check.
+    node(join(root, 'node_modules/typescript/bin/tsc'), '-p', project, '--noCheck', '--outDir', output);
     writeFileSync(join(output, 'package.json'), '{ "type": "module" }\n');
   }, PATIENCE_MS);
 
@@ -39,7 +39,7 @@ describe('planted bugs', () => {
     expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length);
   });
 
-  it.each(['a malformed context', 'a write that arrives twice', 'the limit of siblings'])(
+  it.each(['a malformed context', 'the limit of siblings'])(
     'are found: %s',
     (name) => {
       const { stdout, status } = simulator('--mutants', name, '--runs', '20', '--seconds', '120');
