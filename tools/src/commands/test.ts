@@ -36,7 +36,7 @@ export function testSteps(root: string, options: { onCi: boolean; tell: (line: s
     },
     { name: 'statecharts', needs: ['build'], run: () => statecharts(root, 'check') },
     { name: 'tests', run: () => unitTests(root, options) },
-    { name: 'simulator', run: () => simulatorSeeds(root, options) },
+    { name: 'simulator', run: () => simulatorSeeds(root) },
     { name: 'packages', needs: ['build'], run: () => packCheck(root) },
     { name: 'scenarios', needs: ['set-up', 'build'], run: () => scenarioTests(root, options) },
   ];
