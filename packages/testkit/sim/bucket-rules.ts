@@ -14,7 +14,7 @@ const textOf = (value: Uint8Array | undefined) => (value === undefined ? '(delet
 
 /**
  * What buckets promise less than S1 says, by their stated rule. `lww`: of concurrent writes the one with the highest stamp stays, so that an
- * acknowledged one may go when one with a higher stamp is there in the end. `ttl`: what has expired is not shown any more, so that a write may
+ * acknowledged one may go once a store was handed one with a higher stamp. `ttl`: what has expired is not shown any more, so that a write may
  * cover it without its writer having seen it; it may not be shown by any node whose clock says that it has expired.
  */
 export class BucketRules {
@@ -23,8 +23,6 @@ export class BucketRules {
   readonly #clocks: WallClocks;
   /** key -> value -> as it was stored first; of tombstones the highest. */
   readonly #known = new Map<string, Map<string, Sibling>>();
-  /** In an `lww` bucket: what each key has in the end. */
-  readonly #last = new Map<string, Sibling>();
   /** How far any clock has been behind, or ahead. */
   #behindMs = 0;
   #aheadMs = 0;
@@ -52,7 +50,7 @@ export class BucketRules {
     const one = this.#known.get(key)?.get(value);
     if (one === undefined) return false;
     if (this.#kind === 'ttl') return this.#isOver(one, this.#lookAtClocks().aheadMs);
-    return [...this.#known.get(key)!.values()].some((other) => isHigher(other, one));
+    return this.#isOutrun(key, one);
   }
 
   /** Whether an acknowledged value may be gone in the end. `isCovered`: the context of a later write covers it. */
@@ -60,8 +58,7 @@ export class BucketRules {
     const one = this.#known.get(key)?.get(value);
     if (one === undefined) return false;
     if (this.#kind === 'ttl') return isCovered && this.#isOver(one, this.#lookAtClocks().aheadMs);
-    const last = this.#last.get(key);
-    return last !== undefined && isHigher(last, one);
+    return this.#isOutrun(key, one);
   }
 
   /** No read that began at this (true) time shows what had expired by then, by the clock that is furthest behind. */
@@ -82,10 +79,15 @@ export class BucketRules {
     for (const id of ids) {
       const siblings = store.read(id)?.object.siblings ?? [];
       if (siblings.length > 1) this.#blame(id.key, `${siblings.length} siblings where the last writer wins`);
-      const [one] = siblings;
-      const known = this.#last.get(id.key);
-      if (one !== undefined && (known === undefined || isHigher(one, known))) this.#last.set(id.key, one);
     }
+  }
+
+  /**
+   * A store was handed a higher write, so that others may have dropped this one for it. Should disks lose that again, this one does not come back: the
+   * highest write of all answers for them, by S1.
+   */
+  #isOutrun(key: string, one: Sibling): boolean {
+    return [...this.#known.get(key)!.values()].some((other) => isHigher(other, one));
   }
 
   #isOver({ expiresAtMs }: Sibling, aheadMs: number): boolean {

@@ -63,4 +63,10 @@ export const corpus: readonly CorpusRun[] = [
     about:
       'a hint that was sent to a stand-in at the deadline, with nobody left to notice that it was lost, is kept by the coordinator',
   },
+  {
+    scenario: 'default',
+    seed: 11,
+    about:
+      'where the last writer wins, a value that others dropped for a later one does not come back when disks lose that',
+  },
 ];
