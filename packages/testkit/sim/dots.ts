@@ -80,7 +80,7 @@ export class Dots implements StoreWatcher, ValueLosses {
     for (const { dot, value, overwriters } of known.byName.values()) {
       if (value === undefined || !covers(reply, dot) || returned.includes(value)) continue;
       if (coversTombstone && known.blindDeletes > 0) continue;
-      const overwritten = [...overwriters].some((name) => isCovered(known.byValue.get(name)));
+      const overwritten = isOutlived(known, overwriters, isCovered);
       const deleted = coversTombstone && overwriters.size > 0;
       if (overwritten || deleted || this.#rules?.mayHide(key, value) === true) continue;
       this.#blame(
@@ -184,6 +184,24 @@ export class Dots implements StoreWatcher, ValueLosses {
   #blame(key: string, what: string): void {
     this.blame({ invariant: 'S4', key, what: `${key}: ${what}` });
   }
+}
+
+/**
+ * Whether one of these writes is covered, or was itself overwritten by one that is: a context that was cut to its bound may lack the dots between, and
+ * a write by it overwrites them all the same.
+ */
+function isOutlived(
+  known: KeyDots,
+  overwriters: ReadonlySet<string>,
+  isCovered: (one: KnownDot | undefined) => boolean,
+): boolean {
+  const seen = new Set(overwriters);
+  for (const name of seen) {
+    const one = known.byValue.get(name);
+    if (isCovered(one)) return true;
+    for (const next of one?.overwriters ?? []) seen.add(next);
+  }
+  return false;
 }
 
 /** One sibling on one node's disk. */

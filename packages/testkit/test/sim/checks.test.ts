@@ -118,6 +118,20 @@ describe('S4', () => {
     expect(dots.broken).toMatchObject([{ invariant: 'S4', what: expect.stringContaining('two dots') }]);
   });
 
+  it('knows what was overwritten by what was overwritten', () => {
+    const dots = newDots();
+    const only = (...counters: number[]) => makeContext([], [['a', counters]]);
+    for (const counter of [1, 2, 3]) see(dots, counter, `v${counter}`);
+    dots.readAnswered('k', ['v3'], only(1, 3));
+    expect(dots.broken).toHaveLength(1);
+    dots.writeSent('k', 'v2', only(1), false);
+    dots.readAnswered('k', ['v3'], only(1, 3));
+    expect(dots.broken).toHaveLength(2);
+    dots.writeSent('k', 'v3', only(2), false);
+    dots.readAnswered('k', ['v3'], only(1, 3));
+    expect(dots.broken).toHaveLength(2);
+  });
+
   it('finds a damaged context that was not refused as such', () => {
     const aftermath = { hintsLeft: [], unread: [], unwritten: [], activity: ['', ''] } as const;
     expect(checkRefusal({ ...aftermath, damaged: 'INVALID_CONTEXT' })).toEqual([]);

@@ -69,4 +69,9 @@ export const corpus: readonly CorpusRun[] = [
     about:
       'where the last writer wins, a value that others dropped for a later one does not come back when disks lose that',
   },
+  {
+    scenario: 'default',
+    seed: 2280,
+    about: 'a context that was cut to its bound covers what was overwritten by what it does not cover',
+  },
 ];
