@@ -41,6 +41,9 @@ async function overhear(cluster: TestCluster, doors: Parameters<typeof startLoad
   const load = startLoad({ doors, keys, ratePerSecond: 150, durationMs: 2_000, random: seededRandom(5) });
   await load.sent;
   await load.finish();
+  // Whom a node gossips with is drawn each second.
+  const isHeard = () => cluster.nodes.every(({ id }) => subjects.has(`${PREFIX}node.${id}.membership`));
+  await expect.poll(isHeard, { timeout: 20_000 }).toBe(true);
   listener.close();
   return { subjects: [...subjects].sort(), frames };
 }
