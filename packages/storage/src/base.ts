@@ -7,7 +7,7 @@ export interface Base {
   /** Rows with `start <= key < end`, in order. */
   range(start: ByteKey, end: ByteKey): Iterable<readonly [ByteKey, Uint8Array]>;
   /**
-   * Takes rows over, in order of their keys, then the last ones in one transaction; durable when resolved. Repeating it changes nothing.
+   * Takes rows over, the first ones first, then the last ones in one transaction; durable when resolved. Repeating it changes nothing.
    * @param bytes about what the rows weigh
    * @throws STORE_FULL
    */

@@ -199,19 +199,32 @@ export function framesToReplay(files: readonly (readonly Frame[])[], checkpoint:
 export interface JournalLoss {
   /** Frames that cannot be read, and have others behind them. */
   readonly inside: number;
-  /** Whether the frame behind the last one that is whole was begun: torn by a power cut, or damaged. */
-  readonly tail: boolean;
+  /** Frames behind the last one that is whole that are known to have been begun: torn by a power cut, damaged, or gone. */
+  readonly tail: number;
   /** How many frames lie behind the first that is missing. */
   readonly behind: number;
+  /** Whether the table below may hold a part of what the missing frames held. */
+  readonly isTorn: boolean;
 }
 
-/** What is missing among the frames that are replayed. */
-export function lossOf(replayed: readonly Frame[], scans: readonly JournalScan[], checkpoint: number): JournalLoss {
+/**
+ * What is missing among the frames that are replayed.
+ * @param begun the number of the last frame of whose rows the table below may hold some
+ */
+export function lossOf(
+  replayed: readonly Frame[],
+  scans: readonly JournalScan[],
+  checkpoint: number,
+  begun: number,
+): JournalLoss {
   const last = replayed.at(-1)?.sequence ?? checkpoint;
   const firstGap = replayed.findIndex(({ sequence }, i) => sequence !== checkpoint + 1 + i);
+  const inside = last - checkpoint - replayed.length;
+  const damaged = scans.some(({ broken }) => broken.has(last + 1)) ? 1 : 0;
   return {
-    inside: last - checkpoint - replayed.length,
-    tail: scans.some(({ broken }) => broken.has(last + 1)),
+    inside,
+    tail: Math.max(damaged, begun - last),
     behind: firstGap < 0 ? 0 : replayed.length - firstGap,
+    isTorn: inside > 0 || begun > last,
   };
 }

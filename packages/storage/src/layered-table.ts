@@ -17,6 +17,8 @@ import { type LateRow, Memtable, type Row, type Value } from './memtable.ts';
 
 /** In the base: the number of the last frame whose rows it holds. */
 export const checkpointKey = ownKey('checkpoint');
+/** In the base: the number of the last frame of whose rows it may hold some. */
+export const begunKey = ownKey('begun');
 
 /** Bounds how long the event loop is busy with them. */
 const lateRowsPerTurn = 256;
@@ -46,8 +48,12 @@ export class LayeredTable {
   readonly #options: LayeredTableOptions;
   #takeLate: () => LateRow[] = () => [];
   #active = new Memtable();
-  #frozen: { readonly rows: Memtable; readonly leaves: readonly Row[]; readonly upTo: number } | undefined;
+  #frozen:
+    | { readonly rows: Memtable; readonly leaves: readonly Row[]; readonly upTo: number; readonly lastFrame: number }
+    | undefined;
   #sequence: number;
+  /** The number of the last frame that there is. */
+  #lastFrame: number;
   /** What the base's marker says. */
   #marked: number;
   #running: Promise<void> | undefined;
@@ -56,6 +62,7 @@ export class LayeredTable {
   constructor(options: LayeredTableOptions) {
     this.#options = options;
     this.#sequence = options.lastSequence;
+    this.#lastFrame = options.lastSequence;
     this.#marked = options.lastSequence;
     this.leaves = new Leaves(options.base);
   }
@@ -98,6 +105,7 @@ export class LayeredTable {
   commit(): void {
     this.#options.journal.append(this.frame.finish(this.#sequence + 1));
     this.#sequence++;
+    this.#lastFrame = this.#sequence;
   }
 
   /** Shows a row that was committed. */
@@ -109,6 +117,7 @@ export class LayeredTable {
   /** Rows of a frame that the journal still holds, at opening. */
   replay({ sequence, rows }: Frame): void {
     this.#sequence = sequence;
+    this.#lastFrame = sequence;
     for (const { key, value, change } of rows) {
       this.show(key, value);
       if (change !== undefined) this.leaves.of(partitionOfKey(key)).xor(leafPlace(key).leaf, change);
@@ -159,18 +168,30 @@ export class LayeredTable {
     if (this.#frozen === undefined) {
       if (this.#sequence === this.#marked) return;
       this.#active.addLate(this.#takeLate());
-      this.#frozen = { rows: this.#active, leaves: this.leaves.takeRows(), upTo: this.#sequence };
+      this.#frozen = {
+        rows: this.#active,
+        leaves: this.leaves.takeRows(),
+        upTo: this.#sequence,
+        lastFrame: this.#lastFrame,
+      };
       this.#active = new Memtable();
       this.#options.journal.rotate();
     }
-    const { rows, leaves, upTo } = this.#frozen;
+    const { rows, leaves, upTo, lastFrame } = this.#frozen;
     // First the journal: else a power cut could leave some rows of a frame in the base, and none in the journal.
     await sync(this.#options.journal);
     while (rows.takeIn(lateRowsPerTurn)) await nextTurn();
-    await this.#options.base.apply(rows.rowsInOrder(), rows.bytes, [...leaves, [checkpointKey, encodeSequence(upTo)]]);
+    const marked = begin(lastFrame, rows.rowsInOrder());
+    await this.#options.base.apply(marked, rows.bytes, [...leaves, [checkpointKey, encodeSequence(upTo)]]);
     this.#marked = upTo;
     this.#frozen = undefined;
   }
+}
+
+/** First it is said whose rows these are: should the journal have lost some of the frames by the next start, the rows are known to be a part. */
+function* begin(lastFrame: number, rows: Iterable<Row>): Generator<Row> {
+  yield [begunKey, encodeSequence(lastFrame)];
+  yield* rows;
 }
 
 export function encodeSequence(sequence: number): Uint8Array {

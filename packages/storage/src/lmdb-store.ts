@@ -11,7 +11,7 @@ import {
 import { FileJournal, readJournal } from './file-journal.ts';
 import { framesToReplay, type JournalLoss, type JournalScan, lossOf } from './journal-codec.ts';
 import { ownKey } from './keys-core.ts';
-import { checkpointKey, decodeSequence, encodeSequence, LayeredTable } from './layered-table.ts';
+import { begunKey, checkpointKey, decodeSequence, encodeSequence, LayeredTable } from './layered-table.ts';
 import { LmdbBase } from './lmdb-base.ts';
 import type { Durability } from './port.ts';
 import { rebuildDerived } from './rebuild.ts';
@@ -96,7 +96,7 @@ async function openLocked(
     lastSequence: checkpoint,
   });
   const { inside, tail, behind } = await replay(table, scans, checkpoint);
-  if (inside > 0 || tail) options.onDamage?.(new JournalDamagedError(directory, inside + (tail ? 1 : 0), behind));
+  if (inside + tail > 0) options.onDamage?.(new JournalDamagedError(directory, inside + tail, behind));
   return new StoreEngine({
     storeId,
     durability: options.durability ?? 'fsync',
@@ -141,8 +141,8 @@ export async function replay(
   const files = scans.map(({ frames }) => frames);
   const replayed = framesToReplay(files, checkpoint);
   for (const frame of replayed) table.replay(frame);
-  const loss = lossOf(replayed, scans, checkpoint);
-  if (loss.inside > 0) rebuildDerived(table);
+  const loss = lossOf(replayed, scans, checkpoint, decodeSequence(table.get(begunKey)));
+  if (loss.isTorn) rebuildDerived(table);
   table.skipTo((replayed.at(-1)?.sequence ?? checkpoint) + sequenceStride);
   await table.checkpoint().catch((error: unknown) => {
     if (!(error instanceof StoreFullError)) throw error;

@@ -8,7 +8,8 @@ import { countsKey, encodeCounts } from './stage.ts';
 
 /**
  * Makes anew what follows from the records: leaves, counts, and the index of stand-in records. Needed when frames of the journal are missing,
- * since each row of the index is written when it changes, and leaves are journaled as changes. It walks the whole store.
+ * since each row of the index is written when it changes, and leaves are journaled as changes; all the more when a checkpoint that was cut short
+ * had taken a part of them over. It walks the whole store.
  */
 export function rebuildDerived(table: LayeredTable): void {
   const owed = new Map<ByteKey, Uint8Array>();

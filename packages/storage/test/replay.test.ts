@@ -58,6 +58,11 @@ class KeptJournal implements Journal {
     const frame = frames[nth % frames.length]!;
     frame[20 + (at % (frame.length - 20))]! ^= 1;
   }
+  /** The disk had not kept the last frames, although it said so. */
+  loseTail(count: number): void {
+    for (let left = count; left > 0; left--)
+      if (this.#files[this.#current].pop() === undefined) this.#files[1 - this.#current]!.pop();
+  }
   get count(): number {
     return this.#files[this.#current].length;
   }
@@ -147,6 +152,21 @@ it('whatever a crash in the middle of a checkpoint left, replaying gives every r
   );
 });
 
+/** Leaves, counts and the index of hints follow from the records, and whatever is owed can be delivered. */
+async function expectDerived(opened: StoreEngine): Promise<void> {
+  expect(opened.leaves(partition)).toEqual(leavesByFold(opened, partition));
+  const { items } = opened.fold({ partition }, { maxItems: 100, maxBytes: 1 << 20 });
+  expect(opened.stats().records).toBe(items.length);
+  for (const { target, count, bytes } of opened.hintStats()) {
+    const hints = opened.hints(target, undefined, { maxItems: 100, maxBytes: 1 << 20 }).items;
+    expect(hints.length).toBe(count);
+    expect(hints.reduce((sum, hint) => sum + hint.bytes!.length + 10, 0)).toBe(bytes);
+    for (const { id, digest } of hints) await opened.hintDelivered(id, target, digest);
+  }
+  expect(opened.hintStats()).toEqual([]);
+  expect(opened.stats().hintRecords).toBe(0);
+}
+
 it('a damaged frame costs what it held alone: the others are replayed, and leaves, counts and hints follow from them', async () => {
   const anyBatch = fc.array(
     fc.record({ key: fc.constantFrom(...keys), hint: fc.boolean(), target: fc.constantFrom('n2', 'n3') }),
@@ -181,29 +201,54 @@ it('a damaged frame costs what it held alone: the others are replayed, and leave
         journal.damage(nth, at);
         const damaged = batches.length - kept + (nth % kept);
         const { engine: opened, loss } = await start(base, journal);
-        expect({ ...loss, behind: undefined }).toEqual({
+        expect({ inside: loss.inside, tail: loss.tail }).toEqual({
           inside: damaged === batches.length - 1 ? 0 : 1,
-          tail: damaged === batches.length - 1,
-          behind: undefined,
+          tail: damaged === batches.length - 1 ? 1 : 0,
         });
         for (const [name, { batch, digest }] of lastBatchOf) {
           const id = { partition, bucket: 'b', key: name.slice(-1) };
           const held = name.startsWith('true') ? opened.readHint(id) : opened.read(id);
           if (batch !== damaged) expect(held?.digest).toBe(digest);
         }
-        expect(opened.leaves(partition)).toEqual(leavesByFold(opened, partition));
-        const { items } = opened.fold({ partition }, { maxItems: 100, maxBytes: 1 << 20 });
-        expect(opened.stats().records).toBe(items.length);
-        for (const { target, count, bytes } of opened.hintStats()) {
-          const hints = opened.hints(target, undefined, { maxItems: 100, maxBytes: 1 << 20 }).items;
-          expect(hints.length).toBe(count);
-          expect(hints.reduce((sum, hint) => sum + hint.bytes!.length + 10, 0)).toBe(bytes);
-          for (const { id, digest } of hints) await opened.hintDelivered(id, target, digest);
-        }
-        expect(opened.hintStats()).toEqual([]);
-        expect(opened.stats().hintRecords).toBe(0);
+        await expectDerived(opened);
       },
     ),
+    { numRuns: 300 },
+  );
+});
+
+it('a lost end of the journal, of which a checkpoint that was cut short had taken a part: leaves, counts and hints follow from what is left', async () => {
+  const anyStep = fc.record({
+    key: fc.constantFrom('x', 'y'),
+    what: fc.constantFrom('write' as const, 'hint' as const, 'deliver' as const),
+    target: fc.constantFrom('n2', 'n3'),
+  });
+  const anySteps = fc.array(anyStep, { minLength: 1, maxLength: 6 });
+  await fc.assert(
+    fc.asyncProperty(anySteps, anySteps, fc.nat(9), fc.nat(8), async (before, after, rows, lost) => {
+      const base = new FrailBase();
+      const { journal, table, engine } = await start(base, undefined);
+      let counter = 0;
+      // Each step is a frame of its own.
+      const take = async (steps: typeof before) => {
+        for (const { key, what, target } of steps) {
+          const id = { partition, bucket: 'b', key };
+          const bytes = bytesOf(blind('a-1', ++counter, `${counter}`));
+          if (what === 'write') await engine.write(id, bytes);
+          else if (what === 'hint') await engine.writeHint(id, bytes, [target]);
+          else await engine.hintDelivered(id, target, engine.readHint(id)?.digest);
+        }
+      };
+      await take(before);
+      await table.checkpoint();
+      await take(after);
+      base.left = rows;
+      await table.checkpoint().catch(() => undefined);
+      base.left = Number.POSITIVE_INFINITY;
+      journal.loseTail(lost);
+      const { engine: opened } = await start(base, journal);
+      await expectDerived(opened);
+    }),
     { numRuns: 300 },
   );
 });

@@ -73,6 +73,7 @@ export class SimDisk {
     const sacred = this.#frames.findLastIndex(isMembership) + 1;
     this.#keepFrames(Math.max(sacred, this.#frames.length - count));
     this.marker = undefined;
+    this.#isDamaged = true;
   }
 
   #keepFrames(count: number): void {
@@ -131,7 +132,7 @@ export class SimDisk {
     this.#opened += 1;
     const { table, engine } = this.#store(options);
     const { inside, tail } = await replay(table, this.#scans(), this.#checkpoint());
-    if (inside > 0 || tail) {
+    if (inside + tail > 0) {
       if (!this.#isDamaged) throw new Error('the simulated disk keeps whole frames, the store does not find them');
       this.marker = undefined;
     }
@@ -198,9 +199,13 @@ export class SimDisk {
         [...rows].filter(([key]) => key >= start && key < end).sort((a, b) => (a[0] < b[0] ? -1 : 1)),
       async apply(changed, _bytes, last) {
         if (disk.isFull) throw fullError();
-        const all = [...changed];
-        while (all.length > 0) await commit(all.splice(0, 1 + random.below(MAX_ROWS)));
-        await commit(last);
+        const [begun, ...all] = changed;
+        const part = [begun!];
+        while (all.length > 0) {
+          part.push(...all.splice(0, 1 + random.below(MAX_ROWS)));
+          await commit(part.splice(0));
+        }
+        await commit([...part, ...last]);
       },
       bytesOnDisk: () => 0,
       close: async () => {},

@@ -74,4 +74,9 @@ export const corpus: readonly CorpusRun[] = [
     seed: 2280,
     about: 'a context that was cut to its bound covers what was overwritten by what it does not cover',
   },
+  {
+    scenario: 'default',
+    seed: 5676,
+    about: 'a journal lost its end while a checkpoint had taken over a part of that: a hint was listed that was gone',
+  },
 ];
