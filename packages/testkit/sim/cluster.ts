@@ -66,9 +66,9 @@ export class SimCluster {
     node.stop().catch(this.#faults);
   }
 
-  /** Kills the node's process; what its disk forgets by that is noted. */
+  /** Kills the node's process; what its disk forgets by that is noted, also while the store is still being opened. */
   crash(node: SimNode, noticed: boolean, fate: DiskFate): void {
-    const held = node.life === undefined ? [] : this.#dots.heldBy(readable(node.life.store), this.ids);
+    const held = fate === 'kept' ? [] : this.#dots.heldBy(readable(node.life?.store ?? node.disk.peek()), this.ids);
     node.kill(noticed);
     if (fate === 'kept') return;
     if (fate === 'replaced') {

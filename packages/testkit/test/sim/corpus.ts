@@ -79,4 +79,9 @@ export const corpus: readonly CorpusRun[] = [
     seed: 5676,
     about: 'a journal lost its end while a checkpoint had taken over a part of that: a hint was listed that was gone',
   },
+  {
+    scenario: 'default',
+    seed: 5887,
+    about: 'what a disk forgets while its store is being opened is noted as well',
+  },
 ];
