@@ -3,6 +3,7 @@ import { clusterKilledFsync, clusterKilledInterval } from './cluster-killed.ts';
 import { corruptJournal, corruptValue } from './corrupt-value.ts';
 import { diskFull } from './disk-full.ts';
 import { hintFlood } from './hint-flood.ts';
+import { hostileInput } from './hostile-input.ts';
 import { rollback, wipedNode } from './lost-disks.ts';
 import { natsServerKilled, natsServerKilledOwn } from './nats-server-killed.ts';
 import { nodeKilled } from './node-killed.ts';
@@ -37,4 +38,5 @@ export const scenarios: readonly Scenario[] = [
   wipedNode,
   rollback,
   hintFlood,
+  hostileInput,
 ];
