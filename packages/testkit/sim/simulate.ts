@@ -221,9 +221,22 @@ class Simulation {
   #checkReplicas(): void {
     for (const { life } of this.#cluster.nodes)
       if (life !== undefined) this.#rules.noteFinal(readable(life.store), this.#cluster.ids);
+    this.#writeOffHints();
     const copies = replicaCopies(this.#cluster, this.#cluster.ids, N);
     this.#broken.push(...checkReplicas(copies, 'after healing and a read'));
     this.#broken.push(...this.#requests.checkWrites(finalValues(copies), this.#dots));
+  }
+
+  /** What is owed still is owed to nodes whose disks were replaced: they are refused, and nobody will be handed it before they are filled again. */
+  #writeOffHints(): void {
+    for (const { id: node, life } of this.#cluster.nodes) {
+      if (life === undefined) continue;
+      const { read, readHint } = readable(life.store);
+      for (const id of this.#cluster.ids) {
+        const hint = readHint(id);
+        if (hint !== undefined) this.#custody.hintDropped(node, id, hint.object, read(id)?.object);
+      }
+    }
   }
 
   /** Only what exceeds its bound is kept. */

@@ -84,4 +84,10 @@ export const corpus: readonly CorpusRun[] = [
     seed: 5887,
     about: 'what a disk forgets while its store is being opened is noted as well',
   },
+  {
+    scenario: 'default',
+    seed: 50633,
+    about:
+      'a stand-in held the last copy for a node whose disk was replaced: nobody is handed it before that node is filled again',
+  },
 ];
