@@ -60,14 +60,18 @@ const evidence: Readonly<Record<string, FailureReason>> = {
   PEER_LOST: 'no-responders',
   DEADLINE_EXCEEDED: 'timeout',
   DISCONNECTED: 'disconnected',
+  NOT_SERVING: 'refused',
 };
 
 /** Whether a failure means that the peer could not be reached, rather than that it answered with an error. */
 export function isUnreachable(code: string): boolean {
-  return evidence[code] !== undefined;
+  return evidence[code] !== undefined && evidence[code] !== 'refused';
 }
 
-/** Tells membership what a failed request says about the peer; an answer, even an error, is a sign of life. */
+/**
+ * Tells membership what a failed request says about the peer; an answer, even an error, is a sign of life, unless it is that the peer does not
+ * serve: so answers one whose directory was exchanged.
+ */
 export function reportFailure(membership: Membership, node: string, code: string): void {
   const reason = evidence[code];
   if (reason === undefined) membership.reportSuccess(node);

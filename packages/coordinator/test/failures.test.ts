@@ -35,6 +35,17 @@ describe('sloppy quorums', () => {
     expect(fourth!.store.readHint(id)).toBeDefined();
   });
 
+  it('tell membership of a primary that answers and does not serve, and write to a stand-in', async () => {
+    const cluster = await testCluster();
+    const { id, list } = cluster.primariesOf('b', 'k');
+    const [first, second, third, fourth] = list.map((name) => cluster.node(name));
+    second!.isServing = false;
+    await cluster.run(first!.coordinator.put({ ...at, value: bytes('v'), w: 3 }));
+    expect(first!.membership.failures).toEqual([{ node: second!.id, reason: 'refused' }]);
+    expect(third!.store.read(id)).toBeDefined();
+    expect(fourth!.store.hintStats()).toMatchObject([{ target: second!.id, count: 1 }]);
+  });
+
   it('tells a write that all refused as indeterminate while a hint of it is being kept', async () => {
     const cluster = await testCluster({ nodes: 3 });
     const { id, list } = cluster.primariesOf('b', 'k');

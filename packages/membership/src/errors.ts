@@ -138,7 +138,7 @@ export class InvalidMembershipOptionsError extends MembershipError {
 const notServingCodes: ReadonlySet<string> = new Set(['STORE_REPLACED', 'PROTOCOL_MISMATCH', 'UNKNOWN_VERB']);
 
 /** What a failed request says of the one it was sent to. `answered`: it lives, but answered an error. */
-export function classifyFailure(error: unknown): FailureReason | 'refused' | 'answered' {
+export function classifyFailure(error: unknown): FailureReason | 'answered' {
   const code = codeOf(error);
   if (code === 'NO_RESPONDERS' || code === 'PEER_LOST') return 'no-responders';
   if (code === 'DEADLINE_EXCEEDED') return 'timeout';

@@ -113,7 +113,7 @@ class ClusterMembership implements Membership {
 
   /** `disconnected` says nothing of the peer: it is this node that is cut off. */
   reportFailure(node: string, reason: FailureReason): void {
-    if (reason === 'no-responders') this.#detectors.doubted(node, { kind: 'no-responders' });
+    if (reason === 'no-responders' || reason === 'refused') this.#detectors.doubted(node, { kind: reason });
     else if (reason === 'timeout') this.#detectors.doubted(node, { kind: 'unanswered' });
   }
 

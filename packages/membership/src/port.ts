@@ -7,7 +7,8 @@ import type { PeerStatus } from './contract.ts';
  */
 export type MembershipState = 'joining' | 'member' | 'refused' | 'leaving' | 'left';
 
-export type FailureReason = 'no-responders' | 'timeout' | 'disconnected';
+/** `refused`: it answered, and does not serve. */
+export type FailureReason = 'no-responders' | 'timeout' | 'disconnected' | 'refused';
 
 export type MembershipEvent =
   | { readonly type: 'ring.changed'; readonly ring: Ring }

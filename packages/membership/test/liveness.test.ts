@@ -47,6 +47,17 @@ describe('a peer', () => {
     for (const id of ids) expect(cluster.membership(id).isUp('n3')).toBe(true);
   });
 
+  it('that answers a request and does not serve is down at once, until a probe says otherwise', async () => {
+    const cluster = new TestCluster();
+    await cluster.found(ids);
+    const { membership } = cluster.get('n1');
+    membership.reportFailure('n3', 'refused');
+    expect(membership.isUp('n3')).toBe(false);
+    await cluster.clock.pass(20);
+    expect(membership.isUp('n3')).toBe(true);
+    expect(downs(cluster, 'n1')).toEqual(['n3']);
+  });
+
   it('that is gone is found out within a few rounds without any request', async () => {
     const cluster = new TestCluster();
     await cluster.found(ids);

@@ -52,6 +52,8 @@ export interface TestNode {
   versioner: Versioner;
   membership: FixedMembership;
   coordinator: Coordinator;
+  /** Whether its storage serves; else `NOT_SERVING`. */
+  isServing: boolean;
   /** Closes bus and coordinator; the store stays, for `start`. */
   stop(): Promise<void>;
   /** Flips a byte of what is stored under the id now: bit rot. */
@@ -157,7 +159,7 @@ async function startNode(
   const bus = memoryBus({ network, cluster: 'test', self: `node.${id}` });
   const membership = new FixedMembership(id, ring);
   const versioner = await createVersioner({ random: (count) => systemRandom.bytes(count) });
-  const served = serveStorage({ bus, nodeId: id, store, clock });
+  const served = serveStorage({ bus, nodeId: id, store, clock, isServing: () => node.isServing });
   const coordinator = createCoordinator({
     bus,
     store,
@@ -167,13 +169,14 @@ async function startNode(
     random: systemRandom,
     limits: options.limits,
   });
-  return {
+  const node: TestNode = {
     id,
     bus,
     store,
     versioner,
     membership,
     coordinator,
+    isServing: true,
     corrupt(id, standIn = false) {
       let rotten: Buffer | undefined;
       const before = disk.read;
@@ -190,6 +193,7 @@ async function startNode(
       await Promise.all([served.close(), bus.close()]);
     },
   };
+  return node;
 }
 
 function history(ids: readonly string[], buckets: Readonly<Record<string, BucketSettings>>): MembershipRecord[] {
