@@ -14,7 +14,7 @@ export interface Verifier {
 
 /**
  * Completes reads that were answered by R replicas: the other primaries are asked afterwards, for many records in one message, whether
- * they hold the same. `onStale` is told of each record where one does not. It costs a small part of
+ * they hold the same. `onStale` is told of each record where one does not, and of those that were to be verified by one that turns out to be down. It costs a small part of
  * asking all N for each read, and finds the same stale replicas a moment later.
  */
 export function createVerifier(fx: Effects, onStale: (id: RecordId) => void): Verifier {
@@ -37,6 +37,8 @@ export function createVerifier(fx: Effects, onStale: (id: RecordId) => void): Ve
     fx.bus.call(storageAddress(node), replicaVerify, body, options, (error, reply) => {
       if (error !== undefined) {
         reportFailure(fx.membership, node, codeOf(error));
+        // The reads took it for up. Had they known better, they would have asked who stands in for it.
+        if (!fx.isUp(node)) for (const item of items) onStale(item);
         return;
       }
       for (const index of reply!.stale) {

@@ -58,6 +58,28 @@ describe('read repair', () => {
     expect(reader!.coordinator.stats().readRepairs).toBe(2 * keys.length);
   });
 
+  it('asks who stands in for an owner that was taken for up, as soon as that turns out to be wrong', async () => {
+    const cluster = await testCluster();
+    const { id, list } = cluster.primariesOf('b', 'k');
+    const [reader, writer, gone, standIn] = list.slice(0, 4).map((name) => cluster.node(name));
+    await cluster.run(reader!.coordinator.put({ ...at, value: bytes('old') }));
+    await cluster.pass(100);
+    await gone!.stop();
+    cluster.setDown(gone!.id, true);
+    // Of the newer write only the stand-in is left: its coordinator forgets it, and the reader never got it.
+    cluster.network.setLink((from, to) => (to === `node.${reader!.id}` && from === `node.${writer!.id}` ? [] : [0]));
+    await cluster.run(writer!.coordinator.put({ ...at, value: bytes('new') }));
+    cluster.network.setLink(undefined);
+    expect(standIn!.store.readHint(id)).toBeDefined();
+    await cluster.restartEmpty(writer!.id);
+    reader!.membership.setDown(gone!.id, false);
+    reader!.membership.reportFailure = (node) => reader!.membership.setDown(node, true);
+    expect(texts(await cluster.run(reader!.coordinator.get(at)))).toEqual(['old']);
+    await cluster.pass(200);
+    expect(texts(await cluster.run(reader!.coordinator.get(at)))).toEqual(['new', 'old']);
+    expect(cluster.node(writer!.id).store.read(id)?.digest).toBe(reader!.store.read(id)?.digest);
+  });
+
   it('unites divergent copies: concurrent writes on both sides of a cut become siblings everywhere', async () => {
     const cluster = await testCluster({ nodes: 4 });
     const { id, list } = cluster.primariesOf('b', 'k');

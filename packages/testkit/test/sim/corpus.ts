@@ -90,4 +90,9 @@ export const corpus: readonly CorpusRun[] = [
     about:
       'a stand-in held the last copy for a node whose disk was replaced: nobody is handed it before that node is filled again',
   },
+  {
+    scenario: 'default',
+    seed: 5744,
+    about: 'a read that took a refused node for up finds, a moment later, what a stand-in keeps for it',
+  },
 ];
