@@ -4,6 +4,7 @@ import { BucketRules } from './bucket-rules.ts';
 import { SimCluster } from './cluster.ts';
 import { configureBucket } from './configure-bucket.ts';
 import { Custody } from './custody.ts';
+import { checkDerived } from './derived.ts';
 import { Dots } from './dots.ts';
 import { EventLog, type LogEntry } from './event-log.ts';
 import { Nemeses } from './nemesis.ts';
@@ -195,6 +196,7 @@ class Simulation {
       beforeWriting: () => this.#checkReplicas(),
     });
     this.#broken.push(...checkLiveness(aftermath), ...checkRefusal(aftermath));
+    this.#broken.push(...checkDerived(this.#cluster, this.#plan.partitions));
     this.#lookAtRings();
     const members = this.#cluster.nodes.filter(({ id }) => !this.#cluster.wiped.has(id)).map(({ id }) => id);
     this.#broken.push(...checkRings(this.#rings.views, this.#rings.latest(members)), ...this.#siblings.broken);
