@@ -17,13 +17,18 @@ export { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts';
 export type { DiskHook } from './memory-journal.ts';
 export { type MemoryStoreOptions, memoryStore } from './memory-store.ts';
 export type {
+  DigestPage,
+  DigestQuery,
   Durability,
   FoldedRecord,
   ForeignDot,
   Hint,
   HintStats,
+  LeafScope,
+  ListedRecord,
   Page,
   RecordId,
+  RecordName,
   Store,
   StoredRecord,
   StoreStats,

@@ -39,18 +39,38 @@ export function leafChange(key: Hash64, before: Hash64 | undefined, after: Hash6
 /** The leaves of one partition: per leaf its upper and its lower half. */
 export class PartitionLeaves {
   readonly #halves = new Int32Array(2 * leavesPerPartition);
+  /** The sum (XOR) of all of them, kept with every change: so a comparison of whole partitions costs nothing. */
+  #rootHigh = 0;
+  #rootLow = 0;
   /** Whether they differ from the row that was taken last. */
   changed = false;
 
   /** @param row what {@link row} answered */
-  constructor(row: Uint8Array | undefined) {
-    if (row !== undefined) new Uint8Array(this.#halves.buffer).set(row);
+  constructor(row?: Uint8Array) {
+    if (row === undefined) return;
+    new Uint8Array(this.#halves.buffer).set(row);
+    for (let i = 0; i < this.#halves.length; i += 2) {
+      this.#rootHigh ^= this.#halves[i]!;
+      this.#rootLow ^= this.#halves[i + 1]!;
+    }
   }
 
   xor(leaf: number, { high, low }: Hash64): void {
     this.#halves[2 * leaf]! ^= high;
     this.#halves[2 * leaf + 1]! ^= low;
+    this.#rootHigh ^= high;
+    this.#rootLow ^= low;
     this.changed = true;
+  }
+
+  /** What all leaves sum up to. */
+  get root(): Hash64 {
+    return { high: this.#rootHigh, low: this.#rootLow };
+  }
+
+  /** Adds (or, once more, takes away) all of another's. */
+  xorAll(other: PartitionLeaves): void {
+    for (let leaf = 0; leaf < leavesPerPartition; leaf++) this.xor(leaf, other.at(leaf));
   }
 
   at(leaf: number): Hash64 {
@@ -59,6 +79,8 @@ export class PartitionLeaves {
 
   clear(): void {
     this.#halves.fill(0);
+    this.#rootHigh = 0;
+    this.#rootLow = 0;
     this.changed = true;
   }
 

@@ -87,6 +87,37 @@ export interface FoldedRecord {
   readonly record: StoredRecord | undefined;
 }
 
+/** Some buckets of a partition: those named, or all but those named. */
+export interface LeafScope {
+  readonly buckets: readonly string[];
+  readonly except: boolean;
+}
+
+/** Which records of a partition are listed: those on these leaves, in the scope, in the order of the store. */
+export interface DigestQuery {
+  readonly partition: number;
+  readonly leaves: ReadonlySet<number>;
+  readonly scope?: LeafScope | undefined;
+  /** Strictly after this one; absent: from the start. */
+  readonly after?: RecordName | undefined;
+  /** Up to this one, itself included; absent: to the end. */
+  readonly until?: RecordName | undefined;
+}
+
+/** A record of a given partition. */
+export type RecordName = Pick<RecordId, 'bucket' | 'key'>;
+
+export interface ListedRecord extends RecordName {
+  /** Undefined: it is corrupt. */
+  readonly digest: string | undefined;
+}
+
+export interface DigestPage {
+  readonly items: readonly ListedRecord[];
+  /** The last record that was looked at, listed or not; absent: all were. */
+  readonly through: RecordName | undefined;
+}
+
 export interface Page<T> {
   readonly items: readonly T[];
   /** Hand it back to go on; absent when there is nothing more. */
@@ -133,7 +164,11 @@ export interface Store {
     limits: { maxItems: number; maxBytes: number },
   ): Page<FoldedRecord>;
   /** Merkle leaf digests of a partition: XOR-combinable 64-bit hashes by leaf index. */
-  leaves(partition: number): ReadonlyMap<number, string>;
+  leaves(partition: number, scope?: LeafScope): ReadonlyMap<number, string>;
+  /** What the leaves of a partition sum up to (XOR). Kept with every write: asking costs nothing. */
+  root(partition: number, scope?: LeafScope): string;
+  /** Records by leaf; at most `maxItems` of at most `maxLookedAt` that are looked at. */
+  digests(query: DigestQuery, limits: { maxItems: number; maxLookedAt: number }): DigestPage;
 
   /** Barrier of a partition; 0 at first. */
   barrier(partition: number): number;

@@ -1,3 +1,4 @@
+import type { BucketLeaves } from './bucket-leaves.ts';
 import type { CorruptRecords } from './corrupt-records.ts';
 import { type Hash64, sameHash } from './hash.ts';
 import type { OwedRow } from './hint-codec.ts';
@@ -29,6 +30,7 @@ export interface StageParts {
   readonly records: RecordCache;
   readonly ledger: HintLedger;
   readonly corrupt: CorruptRecords;
+  readonly buckets: BucketLeaves;
 }
 
 /**
@@ -71,13 +73,16 @@ export class Stage {
   /** A primary record, and its leaf. */
   setRecord(entry: Entry, after: RecordView): void {
     const { leaves, frame } = this.#parts.table;
+    const { partition, bucket } = entry.id;
     const before = entry.staged ?? entry.current;
     const { leaf, keyHash } = entry.place;
     let change = noChange;
     if (before === undefined || !sameHash(before, after)) {
       change = leafChange(keyHash, before, after);
-      if (before === undefined && entry.fault !== undefined) change = both(change, this.#replaced(entry));
-      leaves.of(entry.id.partition).xor(leaf, change);
+      const isLost = before === undefined && entry.fault !== undefined;
+      this.#parts.buckets.changed(partition, bucket, leaf, change, isLost);
+      if (isLost) change = both(change, this.#replaced(entry));
+      leaves.of(partition).xor(leaf, change);
     }
     frame.record(entry.key, after.stored, change);
     if (before === undefined && entry.fault === undefined) this.count({ records: 1 });
@@ -143,7 +148,10 @@ export class Stage {
   #undo(): void {
     for (const entry of this.#entries) {
       const { leaf, keyHash } = entry.place;
-      this.#parts.table.leaves.of(entry.id.partition).xor(leaf, leafChange(keyHash, entry.current, entry.staged!));
+      const { partition, bucket } = entry.id;
+      const change = leafChange(keyHash, entry.current, entry.staged!);
+      this.#parts.buckets.changed(partition, bucket, leaf, change, entry.fault !== undefined);
+      this.#parts.table.leaves.of(partition).xor(leaf, change);
       entry.staged = undefined;
     }
     for (const { entry, share } of this.#lost)

@@ -1,22 +1,28 @@
 import type { Clock } from '@ringfort/bus';
 import { Answers } from './answers.ts';
 import type { Base } from './base.ts';
+import { BucketLeaves } from './bucket-leaves.ts';
 import { CorruptRecords } from './corrupt-records.ts';
 import { CorruptRecordError, StoreClosedError } from './errors.ts';
 import { GroupCommit } from './group-commit.ts';
+import { hex64 } from './hash.ts';
 import { decodeOwedRow } from './hint-codec.ts';
 import { HintLedger } from './hint-ledger.ts';
 import { type Journal, sync } from './journal.ts';
 import * as keys from './keys-core.ts';
 import type { LayeredTable } from './layered-table.ts';
+import { listDigests } from './list-digests.ts';
 import { page } from './paging.ts';
 import { OtherWrite, type PendingWrite, RecordWrite, type WriteRules } from './pending-write.ts';
 import type {
+  DigestPage,
+  DigestQuery,
   Durability,
   FoldedRecord,
   ForeignDot,
   Hint,
   HintStats,
+  LeafScope,
   Page,
   RecordId,
   Store,
@@ -60,6 +66,7 @@ export class StoreEngine implements Store {
   readonly #records: RecordCache;
   readonly #ledger = new HintLedger();
   readonly #corrupt = new CorruptRecords();
+  readonly #buckets: BucketLeaves;
   readonly #barriers = new Map<number, number>();
   readonly #answers: Answers;
   readonly #commits: GroupCommit<Stage, PendingWrite>;
@@ -92,7 +99,9 @@ export class StoreEngine implements Store {
       this.#barriers.set(keys.partitionOfKey(key), Buffer.from(value).readUInt32LE());
     for (const [key, row] of this.#table.range('O', 'P'))
       this.#ledger.record(keys.owedTarget(key), undefined, decodeOwedRow(row));
-    const parts = { table, records: this.#records, ledger: this.#ledger, corrupt: this.#corrupt };
+    this.#buckets = new BucketLeaves(table);
+    const buckets = this.#buckets;
+    const parts = { table, records: this.#records, ledger: this.#ledger, corrupt: this.#corrupt, buckets };
     this.#answers = new Answers(options);
     this.#commits = new GroupCommit({
       nextTurn: options.nextTurn,
@@ -211,9 +220,19 @@ export class StoreEngine implements Store {
     });
   }
 
-  leaves(partition: number): ReadonlyMap<number, string> {
+  leaves(partition: number, scope?: LeafScope): ReadonlyMap<number, string> {
     this.#checkOpen();
-    return this.#table.leaves.of(partition).digests();
+    return this.#buckets.within(partition, scope).digests();
+  }
+
+  root(partition: number, scope?: LeafScope): string {
+    this.#checkOpen();
+    return hex64(this.#buckets.within(partition, scope).root);
+  }
+
+  digests(query: DigestQuery, limits: { maxItems: number; maxLookedAt: number }): DigestPage {
+    this.#checkOpen();
+    return listDigests(this.#table, query, limits, (key, fault) => this.#corrupt.note(key, fault));
   }
 
   barrier(partition: number): number {

@@ -3,8 +3,10 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MemoryStoreOptions } from '../../src/index.ts';
 import { digestOf, type RecordId } from '../../src/index.ts';
+import { primaryKey } from '../../src/keys-core.ts';
+import { leafPlace } from '../../src/leaves.ts';
 import type { StoreEngine } from '../../src/store-engine.ts';
-import { after, blind, bytesOf, leavesByFold, mergeAll, textsOf } from './objects.ts';
+import { after, blind, bytesOf, leavesByFold, mergeAll, rootByFold, textsOf, xorOf } from './objects.ts';
 
 type Options = Pick<MemoryStoreOptions, 'durability' | 'maxHintBytesPerTarget' | 'clock' | 'maxQueuedWrites'>;
 
@@ -179,14 +181,77 @@ export function storeCompliance(name: string, makeSite: () => Site): void {
               expect(Buffer.from(record.bytes).equals(encodeObject(object))).toBe(true);
               expect(encodeObject(mergeAll(made.get(slot)!))).toEqual(encodeObject(object));
             }
-            for (const partition of [0, 65_535])
+            for (const partition of [0, 65_535]) {
               expect(new Map(store.leaves(partition))).toEqual(leavesByFold(store, partition));
+              expect(store.root(partition)).toBe(rootByFold(store, partition));
+            }
           }),
           { numRuns: 30 },
         );
         await reopened();
-        for (const partition of [0, 65_535])
+        for (const partition of [0, 65_535]) {
           expect(new Map(store.leaves(partition))).toEqual(leavesByFold(store, partition));
+          expect(store.root(partition)).toBe(rootByFold(store, partition));
+        }
+      });
+    });
+
+    describe('leaves', () => {
+      const buckets = ['a', 'a\u0000', 'b'];
+      const put = (bucket: string, key: string, counter: number) =>
+        store.write({ partition: 7, bucket, key }, bytesOf(blind('a-1', counter, `${counter}`)));
+
+      it('are told for some buckets of a partition, whether summed up before or after a write', async () => {
+        const scopes = buckets.flatMap((bucket) => [false, true].map((except) => ({ buckets: [bucket], except })));
+        scopes.push({ buckets: ['a', 'b'], except: true }, { buckets: [], except: false });
+        const check = () => {
+          for (const scope of scopes) {
+            const expected = leavesByFold(store, 7, ({ bucket }) => scope.buckets.includes(bucket) !== scope.except);
+            expect(new Map(store.leaves(7, scope))).toEqual(expected);
+            expect(store.root(7, scope)).toBe(xorOf(expected));
+          }
+        };
+        for (const bucket of buckets) await put(bucket, 'k', 1);
+        check();
+        for (const bucket of buckets) for (const counter of [2, 3]) await put(bucket, `k${counter % 2}`, counter);
+        check();
+        await reopened();
+        check();
+      });
+
+      it('lead to the records on them, in pages, in the order of bytes', async () => {
+        const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);
+        await Promise.all(buckets.flatMap((bucket) => keys.map((key, i) => put(bucket, key, i + 1))));
+        await reopened();
+        await put('b', 'k7', 100);
+        const bytewise = (x: string, y: string) => Buffer.compare(Buffer.from(x), Buffer.from(y));
+        const ids = buckets.flatMap((bucket) => [...keys].sort(bytewise).map((key) => ({ bucket, key })));
+        const leafOf = (name: { bucket: string; key: string }) => leafPlace(primaryKey({ partition: 7, ...name })).leaf;
+        const leaves = new Set([...ids.slice(40, 150).map(leafOf), 5]);
+        const scope = { buckets: ['a'], except: true };
+        const wanted = ids
+          .filter((name) => leaves.has(leafOf(name)) && name.bucket !== 'a')
+          .map((name) => ({ ...name, digest: store.read({ partition: 7, ...name })!.digest }));
+        for (const limits of [
+          { maxItems: 1000, maxLookedAt: 1000 },
+          { maxItems: 4, maxLookedAt: 1000 },
+          { maxItems: 100, maxLookedAt: 7 },
+        ]) {
+          const found: unknown[] = [];
+          let after: { bucket: string; key: string } | undefined;
+          do {
+            const page = store.digests({ partition: 7, leaves, scope, after }, limits);
+            expect(page.items.length).toBeLessThanOrEqual(limits.maxItems);
+            found.push(...page.items);
+            after = page.through;
+          } while (after !== undefined);
+          expect(found).toEqual(wanted);
+        }
+        const [first, last] = [wanted[2]!, wanted.at(-3)!];
+        const part = { partition: 7, leaves, scope, after: first, until: last };
+        const page = store.digests(part, { maxItems: 1000, maxLookedAt: 1000 });
+        expect(page).toEqual({ items: wanted.slice(3, -2), through: undefined });
+        expect(store.digests({ ...part, until: first }, { maxItems: 1, maxLookedAt: 1 }).items).toEqual([]);
       });
     });
 
