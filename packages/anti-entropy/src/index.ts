@@ -1,0 +1,31 @@
+/**
+ * Makes replicas equal without anybody reading, at a cost in proportion to what differs: trees of digests are compared, then the objects that
+ * differ are merged both ways (Dynamo, section 4.7).
+ *
+ * @example
+ * const antiEntropy = createAntiEntropy({ bus, store, membership, clock, random });
+ * antiEntropy.stats().keysReceived;
+ * antiEntropy.close();
+ *
+ * @module
+ */
+export { type AntiEntropy, type AntiEntropyOptions, type AntiEntropyStats, createAntiEntropy } from './anti-entropy.ts';
+export * from './contract.ts';
+export { compareNames } from './diff-core.ts';
+export * from './errors.ts';
+export { type ExchangeOutcome, exchangeMachine } from './exchange-machine.ts';
+export { type AntiEntropyLimits, defaultLimits } from './limits.ts';
+export { type MapReplicaOptions, mapReplica } from './map-replica.ts';
+export type {
+  DigestPage,
+  HeldRecord,
+  ListedRecord,
+  ListQuery,
+  OpenReplica,
+  RecordName,
+  Replica,
+  WrittenRecord,
+} from './port.ts';
+export { type Compared, scheduleMachine } from './schedule-machine.ts';
+export { type ServeExchangeOptions, serveExchange } from './serve-exchange.ts';
+export { type SynchronizeOptions, synchronize } from './synchronize.ts';
