@@ -192,7 +192,7 @@ class Schedule implements AntiEntropy {
   }
 
   #begin(pair: Pair): void {
-    const { bus, clock } = this.#options;
+    const { bus, clock, store } = this.#options;
     const where = `exchange of partition ${pair.partition} with ${pair.peer}`;
     const replica = this.#replica(pair.partition, pair.peer);
     if (replica === undefined) {
@@ -206,6 +206,7 @@ class Schedule implements AntiEntropy {
       replica,
       limits: this.#limits,
       paceMs: (bytes) => this.#pace.afterMs(bytes),
+      owesHints: () => store.hintStats().some(({ target, count }) => target === pair.peer && count > 0),
       onFault: (fault) => this.#fault(fault, where),
     });
     this.#running.add(exchange);

@@ -26,7 +26,12 @@ interface ExchangeContext extends ExchangeInput, Omit<ExchangeOutcome, 'complete
   readonly next: RecordName | undefined;
   readonly page: Page;
   readonly lastBytes: number;
+  /** How often it was put off for the sake of hints. */
+  readonly delays: number;
 }
+
+/** Of hints that are owed for longer an exchange takes no notice. */
+export const MOST_DELAYS = 30;
 
 const noPage: Page = { toSend: [], toFetch: [], alone: false };
 const isMoved = ({ toSend, toFetch }: Page): boolean => toSend.length + toFetch.length === 0;
@@ -36,7 +41,7 @@ const notProvided = async (): Promise<never> => {
 
 /**
  * The story of making two replicas of a partition equal (paper, section 4.7): find the leaves that differ; where these are few, look again a
- * moment later, for they may be a write under way; list the records on them; move the objects that differ, page by page, at a pace; end. All
+ * moment later, for they may be a write under way (and while this side owes the other hints, later still); list the records on them; move the objects that differ, page by page, at a pace; end. All
  * that is moved is merged on arrival, so to end at any point, or to do it twice, costs nothing but time.
  */
 export const exchangeMachine = setup({
@@ -49,6 +54,7 @@ export const exchangeMachine = setup({
   guards: {
     nothingDiffers: (_, leaves: readonly number[]) => leaves.length === 0,
     mayBeUnderWay: (_, leaves: readonly number[]) => leaves.length > 0,
+    hintsAreOwed: () => false,
     differsNoMore: ({ context }, leaves: readonly number[]) => !context.leaves.some((leaf) => leaves.includes(leaf)),
     pageIsMoved: ({ context }) => isMoved(context.page),
     wasLastPage: ({ context }) => context.next === undefined && isMoved(context.page),
@@ -58,6 +64,7 @@ export const exchangeMachine = setup({
     keepLeaves: assign(({ context }, leaves: readonly number[]) => ({
       leaves: context.leaves.filter((leaf) => leaves.includes(leaf)),
     })),
+    countDelay: assign(({ context }) => ({ delays: context.delays + 1 })),
     noteListed: assign((_, { page, next }: Listed) => ({ page, next })),
     noteMoved: assign(({ context }, moved: Moved) => ({
       page: moved.page,
@@ -82,6 +89,7 @@ export const exchangeMachine = setup({
     next: undefined,
     page: noPage,
     lastBytes: 0,
+    delays: 0,
     error: undefined,
     sent: 0,
     received: 0,
@@ -117,7 +125,14 @@ export const exchangeMachine = setup({
       },
       after: { stepLimit: { target: 'failed', actions: { type: 'noteTimeout', params: 'comparing' } } },
     },
-    settling: { after: { settle: 'confirming' } },
+    settling: {
+      after: {
+        settle: [
+          { guard: 'hintsAreOwed', target: 'settling', reenter: true, actions: 'countDelay' },
+          { target: 'confirming' },
+        ],
+      },
+    },
     confirming: {
       invoke: {
         src: 'compareLeaves',

@@ -1,5 +1,5 @@
 import { createActor, fromPromise } from 'xstate';
-import { type ExchangeOutcome, exchangeMachine } from './exchange-machine.ts';
+import { type ExchangeOutcome, exchangeMachine, MOST_DELAYS } from './exchange-machine.ts';
 import { type ExchangeParts, ExchangeSteps, type Listed, type Page } from './exchange-steps.ts';
 import type { RecordName } from './port.ts';
 
@@ -13,11 +13,13 @@ export interface RunningExchange {
 export interface ExchangeOptions extends ExchangeParts {
   /** How long to wait before the next message, after so many bytes of objects. */
   readonly paceMs: (bytes: number) => number;
+  /** Whether this side has hints for the other that it is about to deliver. */
+  readonly owesHints: () => boolean;
 }
 
 /** Makes this side's replica and a peer's equal, once. */
 export function startExchange(options: ExchangeOptions): RunningExchange {
-  const { partition, peer, clock, limits, paceMs } = options;
+  const { partition, peer, clock, limits, paceMs, owesHints } = options;
   const steps = new ExchangeSteps(options);
   const machine = exchangeMachine.provide({
     actors: {
@@ -29,7 +31,10 @@ export function startExchange(options: ExchangeOptions): RunningExchange {
         steps.moveObjects(input),
       ),
     },
-    guards: { mayBeUnderWay: (_, leaves) => leaves.length <= limits.fewLeaves && limits.settleMs > 0 },
+    guards: {
+      mayBeUnderWay: (_, leaves) => (leaves.length <= limits.fewLeaves && limits.settleMs > 0) || owesHints(),
+      hintsAreOwed: ({ context }) => context.delays < MOST_DELAYS && owesHints(),
+    },
     delays: {
       settle: limits.settleMs,
       pace: ({ context }) => paceMs(context.lastBytes),
@@ -39,7 +44,11 @@ export function startExchange(options: ExchangeOptions): RunningExchange {
   const actor = createActor(machine, { input: { partition, peer }, clock });
   const outcome = new Promise<ExchangeOutcome>((resolve) => {
     actor.subscribe({
-      complete: () => resolve(actor.getSnapshot().output!),
+      // One that is stopped completes too, and comes to nothing.
+      complete: () => {
+        const { status, output } = actor.getSnapshot();
+        if (status === 'done' && output !== undefined) resolve(output);
+      },
       error: (error) => resolve({ ...nothingMoved, error }),
     });
   });

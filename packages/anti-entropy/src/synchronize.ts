@@ -32,6 +32,7 @@ export async function synchronize(options: SynchronizeOptions): Promise<Exchange
     clock,
     limits,
     paceMs: (bytes) => pace.afterMs(bytes),
+    owesHints: () => false,
     onFault: (fault) => faults.push(fault),
   });
   const result = await outcome;

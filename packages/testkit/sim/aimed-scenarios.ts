@@ -8,7 +8,7 @@ function aimed(
 ): Scenario {
   const fix = (drawn: SimPlan, random: SeededRandom): SimPlan => {
     const { plan, workload, nemeses } = draw(random);
-    const ample = { maxHintBytesPerTarget: 1_000_000, maxInFlight: 4_096, maxSiblings: 64 };
+    const ample = { maxHintBytesPerTarget: 1_000_000, maxInFlight: 4_096, maxSiblings: 64, antiEntropyMs: 0 };
     return {
       ...drawn,
       ...ample,

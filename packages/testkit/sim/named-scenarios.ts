@@ -23,6 +23,7 @@ function named(about: string, { plan, workload, mix, strikes = [] }: Fixed): Sce
     maxHintBytesPerTarget: 1_000_000,
     maxInFlight: 4_096,
     maxSiblings: 64,
+    antiEntropyMs: 3_000,
     loadMs: 6_000,
     maxRequests: 200,
     links: calmLinks,

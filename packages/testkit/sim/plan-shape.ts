@@ -74,6 +74,8 @@ export interface SimPlan {
   readonly maxHintBytesPerTarget: number;
   readonly maxInFlight: number;
   readonly maxSiblings: number;
+  /** How often replicas are compared; 0: never. */
+  readonly antiEntropyMs: number;
   /** How long faults and clients go on. */
   readonly loadMs: number;
   /** Requests in all, at most. */

@@ -12,6 +12,8 @@ export interface ReplicaCopy {
   /** Of the replicated bytes; undefined: it holds nothing, or nothing that can be read. */
   readonly digest: string | undefined;
   readonly object: VersionedObject | undefined;
+  /** It holds something that it cannot read. */
+  readonly isCorrupt: boolean;
 }
 
 /** What one stand-in keeps of one key. */
@@ -65,15 +67,21 @@ const forgetsNothing: ReadonlySet<NemesisKind> = new Set([
 /** More than any run's hints. */
 const AMPLE_HINT_BYTES = 1_000_000;
 
-/** Whether hints alone make the replicas equal, without any client reading. */
+/** Whether hints alone make the replicas equal, without any client reading or any exchange. */
 export function handoffSuffices({ nemeses, strikes, maxHintBytesPerTarget }: SimPlan): boolean {
   const kinds = [...nemeses, ...strikes].map(({ kind }) => kind);
   return maxHintBytesPerTarget >= AMPLE_HINT_BYTES && kinds.every((kind) => forgetsNothing.has(kind));
 }
 
+/** Copies of keys that no replica has lost to rot: that is found by whoever reads it. */
+export function readableKeys(copies: readonly ReplicaCopy[]): ReplicaCopy[] {
+  const rotten = new Set(copies.filter(({ isCorrupt }) => isCorrupt).map(({ key }) => key));
+  return copies.filter(({ key }) => !rotten.has(key));
+}
+
 /**
- * S2: all replicas are byte-identical. As long as there is no anti-entropy that is so once hints are delivered (where {@link handoffSuffices}), and
- * else after one read of every key.
+ * S2: all replicas are byte-identical. With anti-entropy that is so a while after the faults, without any read; where that is off, once hints are
+ * delivered (where {@link handoffSuffices}), and else after one read of every key.
  */
 export function checkReplicas(copies: readonly ReplicaCopy[], when: string): BrokenInvariant[] {
   return [...new Set(copies.map(({ key }) => key))].flatMap((key) => {
@@ -108,5 +116,15 @@ function valuesOf(object: VersionedObject | undefined): string[] {
 
 function copyOf(store: Store, node: string, id: RecordId): ReplicaCopy {
   const record = readable(store).read(id);
-  return { key: id.key, node, digest: record?.digest, object: record?.object };
+  const isCorrupt = record === undefined && isUnreadable(store, id);
+  return { key: id.key, node, digest: record?.digest, object: record?.object, isCorrupt };
+}
+
+function isUnreadable(store: Store, id: RecordId): boolean {
+  try {
+    store.read(id);
+    return false;
+  } catch {
+    return true;
+  }
 }

@@ -79,6 +79,7 @@ class ScaleRun {
       durability: 'fsync' as const,
       maxHintBytesPerTarget: 1_000_000,
       limits: {},
+      antiEntropyMs: 60_000,
     };
     const disk = () => new SimDisk(Buffer.from(this.#random.bytes(16)).toString('hex'));
     this.#nodes = seeds.map((id) => new SimNode(id, disk(), world, this.#random.fork()));

@@ -19,6 +19,8 @@ export interface SettleWorld {
 
 const REUNION_MS = 60_000;
 const HINTS_MS = 180_000;
+/** Until every pair of replicas was compared at least once, and what differed was exchanged. */
+const EXCHANGES_MS = 60_000;
 const REPAIR_MS = 4_000;
 const QUIET_MS = 6_000;
 const LOOK_MS = 100;
@@ -64,13 +66,13 @@ export function checkLiveness({ apart, hintsLeft, unread, unwritten, activity }:
 }
 
 /**
- * After the faults: the cluster comes together, hints are delivered, every key is read once by `client`, repairs end, and nothing goes on after that;
- * `look.beforeReading` and `look.beforeWriting` see the replicas as hints left them, and before every key is written once more.
+ * After the faults: the cluster comes together, hints are delivered, replicas are made equal, every key is read once by `client`, repairs end, and nothing goes on after that;
+ * `look.beforeReading` and `look.beforeWriting` see the replicas as hints and exchanges left them, and before every key is written once more.
  */
 export async function settle(
   world: SettleWorld,
   client: SimClient,
-  look: { beforeReading(): void; beforeWriting(): void },
+  look: { areEqual(): boolean; beforeReading(): void; beforeWriting(): void },
 ): Promise<Aftermath> {
   const { cluster, clock, log } = world;
   if (!(await until(world, REUNION_MS, () => isWhole(cluster)))) {
@@ -80,6 +82,7 @@ export async function settle(
   await clock.advanceAsync(DEADLINE_MS);
   await until(world, HINTS_MS, () => owed(cluster).length === 0);
   const hintsLeft = owed(cluster);
+  if (world.plan.antiEntropyMs > 0) await until(world, EXCHANGES_MS, look.areEqual);
   if (hintsLeft.length === 0) look.beforeReading();
   log.add('check', 'every key is read once');
   const unread = await eachKey(world, (key) => client.request(askFor(world, 'get', key)));
@@ -182,10 +185,12 @@ function activityOfAll(cluster: SimCluster): string {
     .join('; ');
 }
 
-function activityOf({ coordinator, store, bus }: NodeLife): string {
+function activityOf({ coordinator, store, bus, antiEntropy }: NodeLife): string {
   const { inFlight, readRepairs, hintsDelivered, hintsWritten, ...rest } = coordinator.stats();
   const { stories = 0 } = rest as { stories?: number };
   const { records } = store.stats();
   const idle = `${inFlight} in flight, ${stories} stories, ${bus.stats().running} running`;
-  return `${idle}, ${records} records, ${readRepairs} repairs, ${hintsWritten}/${hintsDelivered} hints`;
+  const { keysSent = 0, keysReceived = 0 } = antiEntropy?.stats() ?? {};
+  const moved = `${keysSent}/${keysReceived} keys exchanged`;
+  return `${idle}, ${records} records, ${readRepairs} repairs, ${hintsWritten}/${hintsDelivered} hints, ${moved}`;
 }

@@ -1,3 +1,4 @@
+import { type AntiEntropy, type AntiEntropyOptions, createAntiEntropy } from '@ringfort/anti-entropy';
 import { type CountedBus, createBus } from '@ringfort/bus';
 import { type Coordinator, type CoordinatorLimits, createCoordinator } from '@ringfort/coordinator';
 import { createMembership, historyLogOverMeta, type Membership } from '@ringfort/membership';
@@ -21,7 +22,12 @@ export interface NodeWorld {
   readonly durability: Durability;
   readonly maxHintBytesPerTarget: number;
   readonly limits: Partial<CoordinatorLimits>;
+  /** How often replicas are compared; 0: never. */
+  readonly antiEntropyMs: number;
 }
+
+/** Exchanges that faults hold up are to end soon after these. */
+const EXCHANGE_TIMEOUT_MS = 2_000;
 
 /** One life of a node's process. */
 export interface NodeLife {
@@ -33,6 +39,8 @@ export interface NodeLife {
   readonly storage: ServedStorage;
   readonly membership: Membership;
   readonly coordinator: Coordinator;
+  /** Undefined: replicas are not compared. */
+  readonly antiEntropy: AntiEntropy | undefined;
 }
 
 /** A whole node, assembled as `apps/node` does it, on simulated time, network and disk. It can die at any moment and start again. */
@@ -103,8 +111,9 @@ export class SimNode {
     if (life === undefined || clock === undefined || this.#stopping) return;
     this.#world.log.add(this.id, 'stops');
     this.#stopping = true;
-    const { coordinator, membership, bus, versioner, storage } = life;
+    const { coordinator, antiEntropy, membership, bus, versioner, storage } = life;
     await coordinator.close();
+    antiEntropy?.close();
     await membership.close();
     await bus.close();
     await versioner.stop();
@@ -172,7 +181,21 @@ export class SimNode {
         fault(error, where);
       },
     });
-    return { clock, transport, bus, store, versioner, storage, membership, coordinator };
+    const antiEntropy = this.#compareReplicas({ bus, store, membership, clock, random, fault });
+    return { clock, transport, bus, store, versioner, storage, membership, coordinator, antiEntropy };
+  }
+
+  #compareReplicas(
+    parts: Omit<AntiEntropyOptions, 'onFault'> & {
+      random: SeededRandom;
+      fault: (error: unknown, where: string) => void;
+    },
+  ) {
+    const intervalMs = this.#world.antiEntropyMs;
+    if (intervalMs === 0) return undefined;
+    const { random, fault, ...rest } = parts;
+    const limits = { intervalMs, timeoutMs: EXCHANGE_TIMEOUT_MS };
+    return createAntiEntropy({ ...rest, random: random.fork(), limits, onFault: fault });
   }
 
   #info(store: Store) {

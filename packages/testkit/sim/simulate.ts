@@ -9,7 +9,15 @@ import { Dots } from './dots.ts';
 import { EventLog, type LogEntry } from './event-log.ts';
 import { Nemeses } from './nemesis.ts';
 import type { SimPlan } from './plan-shape.ts';
-import { checkReplicas, finalValues, handoffSuffices, owedToRefused, replicaCopies } from './replicas.ts';
+import {
+  checkReplicas,
+  finalValues,
+  handoffSuffices,
+  owedToRefused,
+  type ReplicaCopy,
+  readableKeys,
+  replicaCopies,
+} from './replicas.ts';
 import { Requests } from './requests.ts';
 import { checkRings, Rings } from './rings.ts';
 import { checkLiveness, checkRefusal, settle, until } from './settle.ts';
@@ -97,12 +105,13 @@ class Simulation {
     const client = (id: string) => new SimClient(id, clientWorld, this.#random.fork());
     const clients = Array.from({ length: plan.workload.clients }, (_, index) => client(`c${index + 1}`));
     this.#judge = client('judge');
-    const { partitions, durability, maxHintBytesPerTarget, maxInFlight, maxSiblings } = plan;
+    const { partitions, durability, maxHintBytesPerTarget, maxInFlight, maxSiblings, antiEntropyMs } = plan;
     const seeds = Array.from({ length: plan.nodes }, (_, index) => `n${index + 1}`);
     const limits = { maxInFlight, maxSiblings };
     const rules: StoreWatcher = { objectSeen: (_node, id, object) => this.#rules.objectSeen(id, object) };
     const watcher = watchers([rules, this.#dots, this.#custody, this.#siblings]);
-    const nodeWorld = { ...world, watcher, seeds, partitions, durability, maxHintBytesPerTarget, limits };
+    const stored = { watcher, durability, maxHintBytesPerTarget };
+    const nodeWorld = { ...world, ...stored, seeds, partitions, limits, antiEntropyMs };
     const random = this.#random.fork();
     const onFault = (error: unknown) => this.#crashed(error);
     this.#cluster = new SimCluster(plan, nodeWorld, { clients, dots: this.#dots, random, onFault });
@@ -192,7 +201,8 @@ class Simulation {
     });
     await until(world, TAIL_MS, () => connected);
     const aftermath = await settle(settleWorld, this.#judge, {
-      beforeReading: () => this.#checkHandedOver(),
+      areEqual: () => checkReplicas(this.#unspoiledCopies(), '').length === 0,
+      beforeReading: () => this.#checkUnread(),
       beforeWriting: () => this.#checkReplicas(),
     });
     this.#broken.push(...checkLiveness(aftermath), ...checkRefusal(aftermath));
@@ -214,10 +224,17 @@ class Simulation {
     for (const { id, life } of this.#cluster.nodes) if (life !== undefined) this.#rings.look(id, life.membership.ring);
   }
 
-  #checkHandedOver(): void {
-    if (!handoffSuffices(this.#plan)) return;
-    const copies = replicaCopies(this.#cluster, this.#cluster.ids, N);
-    this.#broken.push(...checkReplicas(copies, 'once all hints are delivered, before anybody reads'));
+  #unspoiledCopies(): ReplicaCopy[] {
+    return readableKeys(replicaCopies(this.#cluster, this.#cluster.ids, N));
+  }
+
+  #checkUnread(): void {
+    if (this.#plan.antiEntropyMs > 0)
+      this.#broken.push(...checkReplicas(this.#unspoiledCopies(), 'although compared, before anybody reads'));
+    else if (handoffSuffices(this.#plan))
+      this.#broken.push(
+        ...checkReplicas(this.#unspoiledCopies(), 'once all hints are delivered, before anybody reads'),
+      );
   }
 
   #checkReplicas(): void {

@@ -102,6 +102,7 @@ export class TwoSides {
       limits: this.limits,
       onFault: (fault) => this.faults.push(fault),
       paceMs: () => 0,
+      owesHints: () => false,
     });
   }
 

@@ -55,6 +55,7 @@ export class ScriptCluster {
       durability: 'fsync',
       maxHintBytesPerTarget: 1_000_000,
       limits: {},
+      antiEntropyMs: 0,
     };
     this.nodes = seeds.map((id) => new SimNode(id, this.#newDisk(), shared, this.#random.fork()));
   }

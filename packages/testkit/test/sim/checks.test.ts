@@ -75,7 +75,7 @@ function object(siblings: readonly (readonly [counter: number, value: string | u
 }
 
 describe('what is there in the end', () => {
-  const copy = { key: 'k', node: 'n1', digest: 'd' };
+  const copy = { key: 'k', node: 'n1', digest: 'd', isCorrupt: false };
   const owed = { key: 'k', node: 'n2' };
 
   it('is what replicas hold, and what a stand-in keeps for a node that is refused', () => {
@@ -98,6 +98,7 @@ describe('S2', () => {
     node,
     digest,
     object: digest === undefined ? undefined : object([[1, 'v']]),
+    isCorrupt: false,
   });
 
   it('finds replicas that differ', () => {

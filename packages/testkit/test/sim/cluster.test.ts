@@ -35,6 +35,7 @@ async function world() {
       durability: 'fsync',
       maxHintBytesPerTarget: 1_000,
       limits: {},
+      antiEntropyMs: 0,
     },
     {
       clients: [],
