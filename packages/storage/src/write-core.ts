@@ -68,9 +68,16 @@ export function stageHint(stage: Stage, { id, bytes, owedTo, actor, nowMs, maxBy
  */
 export function stageDelivered(stage: Stage, id: RecordId, target: string, digest: string | undefined): void {
   const encodedId = encodeId(id);
-  if (stage.get(owedKey(target, encodedId)) === undefined) return;
+  const row = stage.get(owedKey(target, encodedId));
+  if (row === undefined) return;
   const held = heldHint(stage, id, encodedId, target);
-  if (held === undefined || held.record?.digest !== digest) return;
+  if (held?.record?.digest !== digest) return;
+  if (held === undefined) {
+    // A disk that forgot the record may still have what leads to it.
+    stageOwed(stage, encodedId, new Map([[target, decodeOwedRow(row)]]), new Map());
+    stage.corrupt.replaced(`H${encodedId}`);
+    return;
+  }
   const owed = new Map(held.owed);
   owed.delete(target);
   stageOwed(stage, encodedId, held.owed, owed);

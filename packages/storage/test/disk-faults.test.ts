@@ -26,7 +26,7 @@ const rejection = (work: Promise<unknown>): Promise<{ code?: string; message?: s
   );
 
 /** Changes one value behind the store's back. */
-async function tamper(key: string, change: (bytes: Uint8Array) => Uint8Array): Promise<void> {
+async function tamper(key: string, change: (bytes: Uint8Array) => Uint8Array | undefined): Promise<void> {
   const db = open<Uint8Array, Key>({
     path: join(directory, 'data.mdb'),
     noSubdir: true,
@@ -36,7 +36,8 @@ async function tamper(key: string, change: (bytes: Uint8Array) => Uint8Array): P
     maxDbs: 1,
   });
   const bytes = bytesOfKey(key);
-  await db.put(bytes, change(Buffer.from(db.getBinary(bytes)!)));
+  const changed = change(Buffer.from(db.getBinary(bytes)!));
+  await (changed === undefined ? db.remove(bytes) : db.put(bytes, changed));
   await db.close();
 }
 
@@ -152,6 +153,22 @@ describe('a record that is not what was written', () => {
       await store.close();
     },
   );
+
+  it('is given up where a disk that forgot has the index of a stand-in record, and not the record', async () => {
+    let store = await openLmdbStore({ directory });
+    await store.writeHint(id('k'), bytesOf(blind('a-1', 1, 'one')), ['n2', 'n3']);
+    await store.writeHint(id('l'), other, ['n2']);
+    await store.close();
+    await tamper(hintKey(id('k')), () => undefined);
+    store = await openLmdbStore({ directory });
+    expect(store.readHint(id('k'))).toBeUndefined();
+    const [lost] = store.hints('n2', undefined, all).items;
+    expect(lost).toMatchObject({ id: id('k'), bytes: undefined, digest: undefined });
+    for (const target of ['n2', 'n3']) await store.hintDelivered(id('k'), target, undefined);
+    expect(store.hintStats().map(({ target, count }) => [target, count])).toEqual([['n2', 1]]);
+    expect(store.hints('n2', undefined, all).items.map((hint) => hint.id.key)).toEqual(['l']);
+    await store.close();
+  });
 
   it('is replaced by the next stand-in record, which is owed to the same targets', async () => {
     let store = await openLmdbStore({ directory });
