@@ -106,6 +106,30 @@ export const aimedScenarios: Readonly<Record<string, Scenario>> = {
     },
     nemeses: [],
   })),
+  unread: aimed(
+    'writes reach some replicas only, hardly a hint is kept, disks forget, and nobody reads: exchanges alone make all equal',
+    (random) => ({
+      plan: {
+        nodes: random.pick([3, 4, 5]),
+        maxHintBytesPerTarget: 200,
+        antiEntropyMs: random.pick([700, 3_000]),
+        links: { drop: 0.1, duplicate: 0.1, reorder: 0.1, delay: 0, tailMs: 20 },
+      },
+      workload: {
+        clients: 3,
+        keys: 6,
+        hotShare: 0.2,
+        thinkMs: 40,
+        quorums: true,
+        mix: { ...noActions, blindPut: 0.5, ownPut: 1, blindDelete: 0.2 },
+      },
+      nemeses: [
+        often('crash', 600, random.pick([50, 400])),
+        often('lostTail', random.pick([600, 1_500]), 50),
+        ...(random.chance(0.5) ? [often('split', 800, 500)] : []),
+      ],
+    }),
+  ),
   restarts: aimed('nodes are stopped and started again in good order', () => ({
     workload: { clients: 3, keys: 2 },
     nemeses: [often('restart', 300, 30), often('powerLoss', 1_500, 30)],

@@ -207,6 +207,35 @@ export const mutants: readonly Mutant[] = [
     ),
   },
   {
+    name: 'exchanges send no merged object back: the other side keeps what it had',
+    scenario: 'unread',
+    ...at('anti-entropy/src/serve-exchange', 'written?.merged === undefined', 'true'),
+  },
+  {
+    name: 'the root of a partition is remembered for ever',
+    scenario: 'unread',
+    ...at('storage/src/leaves', 'return { high: this.#rootHigh,', 'return this.known ??= { high: this.#rootHigh,'),
+  },
+  {
+    name: 'an exchange takes a record that is there at all for equal',
+    scenario: 'unread',
+    ...at('anti-entropy/src/diff-core', 'mine.digest !== their.digest', 'mine.digest === undefined'),
+  },
+  {
+    name: 'an exchange fetches nothing',
+    scenario: 'unread',
+    ...at('anti-entropy/src/exchange-steps', 'page: { toSend, toFetch,', 'page: { toSend, toFetch: [],'),
+  },
+  {
+    name: 'a write leaves the leaf of its record as it was',
+    scenario: 'unread',
+    ...at(
+      'storage/src/stage',
+      'leaves.of(partition).xor(leaf, change);',
+      'if (leaf % 2 === 0) leaves.of(partition).xor(leaf, change);',
+    ),
+  },
+  {
     name: 'the limit of siblings is not heeded',
     scenario: 'siblings',
     ...at('coordinator/src/write-path', 'object.siblings.length > maxSiblings', 'false'),

@@ -101,4 +101,5 @@ export const corpus: readonly CorpusRun[] = [
     about:
       'a journal lost its end while a checkpoint had taken over a part of that: a leaf did not follow from the records',
   },
+  { scenario: 'unread', seed: 3, about: 'a hint of which a disk has the index, and not the record, is given up' },
 ];
