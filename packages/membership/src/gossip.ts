@@ -1,5 +1,5 @@
 import type { Bus, Clock } from '@ringfort/bus';
-import type { MembershipRecord, RingVersion } from '@ringfort/ring/contract';
+import type { MembershipRecord } from '@ringfort/ring/contract';
 import type { z } from 'zod';
 import { gossip, type gossipReplySchema, type gossipRequestSchema, type NodeInfo, pushRecords } from './contract.ts';
 import { isPunctual } from './detector-core.ts';
@@ -43,7 +43,7 @@ export class Gossip {
   }
 
   /** Exchanges with one peer. What that says of the peer goes to its detector; never rejects. */
-  async exchange(node: string, timeoutMs: number, purpose: 'round' | 'probe' = 'round'): Promise<ExchangeOutcome> {
+  async exchange(node: string, timeoutMs: number): Promise<ExchangeOutcome> {
     const startedAtMs = this.#options.clock.monotonicMs();
     try {
       const reply = await this.#ask(node, timeoutMs);
@@ -55,7 +55,7 @@ export class Gossip {
       const outcome = classifyFailure(error);
       this.#log(node, outcome, error);
       if (outcome === 'timeout' && !isPunctual(elapsedMs, timeoutMs)) return 'disconnected';
-      this.#blame(node, outcome, purpose);
+      this.#blame(node, outcome);
       return outcome;
     }
   }
@@ -65,7 +65,7 @@ export class Gossip {
     const { keeper, news, info, detectors } = this.#options;
     this.#hear(request);
     news.note(from, request.version, request.info);
-    if (this.#hasNothing(request.version)) detectors().doubted(from, { kind: 'refused' });
+    if (this.knowsNothing(request.version.size)) detectors().doubted(from, { kind: 'refused' });
     else detectors().contacted(from);
     const holds = request.holds;
     const { history, refused } = keeper;
@@ -122,21 +122,20 @@ export class Gossip {
 
   #weigh(node: string, reply: GossipReply): void {
     const detectors = this.#options.detectors();
-    if (this.#hasNothing(reply.version)) detectors.doubted(node, { kind: 'refused' });
+    if (this.knowsNothing(reply.version.size)) detectors.doubted(node, { kind: 'refused' });
     else detectors.answered(node);
   }
 
   /** A node of the ring that knows nothing of it does not serve: its directory is empty. */
-  #hasNothing(version: RingVersion): boolean {
-    return this.#options.keeper.history.founding !== undefined && version.size === 0;
+  knowsNothing(records: number): boolean {
+    return this.#options.keeper.history.founding !== undefined && records === 0;
   }
 
-  #blame(node: string, outcome: ExchangeOutcome, purpose: 'round' | 'probe'): void {
+  #blame(node: string, outcome: ExchangeOutcome): void {
     const detectors = this.#options.detectors();
     if (outcome === 'answered') detectors.answered(node);
     if (outcome === 'no-responders' || outcome === 'refused') detectors.doubted(node, { kind: outcome });
-    if (outcome === 'timeout')
-      detectors.doubted(node, { kind: purpose === 'probe' ? 'probe-unanswered' : 'unanswered' });
+    if (outcome === 'timeout') detectors.doubted(node, { kind: 'unanswered' });
   }
 
   #hear({ beats }: { beats: GossipRequest['beats'] }): void {

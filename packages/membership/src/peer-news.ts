@@ -2,7 +2,7 @@ import type { Clock } from '@ringfort/bus';
 import type { RingVersion } from '@ringfort/ring/contract';
 import type { NodeInfo } from './contract.ts';
 import { beatMs } from './detector-core.ts';
-import { advances, type Heartbeat, refute } from './heartbeat-core.ts';
+import { advances, type Heartbeat, refute, refuteSuspicion } from './heartbeat-core.ts';
 
 /** What this node knows of the others beside the history: heartbeats, infos, and the version that each told last. All bounded by `watch`. */
 export class PeerNews {
@@ -33,8 +33,22 @@ export class PeerNews {
 
   /** The latest heartbeat known of every node, this one's own among them. */
   beats(): Record<string, Heartbeat> {
+    return { ...Object.fromEntries(this.#beats), [this.#self]: this.ownBeat() };
+  }
+
+  ownBeat(): Heartbeat {
     const beat = Math.floor((this.#clock.monotonicMs() - this.#startedAtMs) / beatMs);
-    return { ...Object.fromEntries(this.#beats), [this.#self]: { incarnation: this.#incarnation, beat } };
+    return { incarnation: this.#incarnation, beat };
+  }
+
+  /** Others suspect this node under that incarnation: it lives. */
+  refuteSuspicion(suspected: number): void {
+    this.#incarnation = refuteSuspicion(this.#incarnation, suspected);
+  }
+
+  /** The latest known incarnation of a peer; undefined before it was heard of. */
+  incarnationOf(node: string): number | undefined {
+    return this.#beats.get(node)?.incarnation;
   }
 
   /** Takes over what is later than known. @returns the peers that have lived since. */
