@@ -22,11 +22,11 @@ const hashBytes = 17;
 const partBytes = 40;
 const digits = [...'0123456789abcdef'];
 
-/** The first message: all hashes of a small history, the sixteen parts of a larger one. */
+/** The first message: all hashes of a small history, count and sum of a larger one. */
 export function openComparison(history: History): Comparison {
-  const draft = new Draft(history);
-  draft.tell('');
-  return draft.take();
+  const whole = partOf(history, '');
+  if (whole.count > maxListed) return { parts: [whole], lists: [], wants: [], records: [] };
+  return { parts: [], lists: [{ prefix: '', hashes: hashesIn(history, '') }], wants: [], records: [] };
 }
 
 /**
