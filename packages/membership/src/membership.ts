@@ -10,6 +10,7 @@ import { foundingEffects } from './founding.ts';
 import { disagreements, foundersOf, type Standing, standingBeforeFounding, standingInRing } from './founding-core.ts';
 import { Gossip } from './gossip.ts';
 import { foundingRecordsOf, type History, nextLamport, sameVersion } from './history-core.ts';
+import { HistoryExchange } from './history-exchange.ts';
 import { HistoryKeeper } from './history-keeper.ts';
 import { membershipMachine, portStateOf } from './membership-machine.ts';
 import { checkOptions, defaultIntervals, type MembershipOptions } from './options.ts';
@@ -46,6 +47,7 @@ class ClusterMembership implements Membership {
   readonly #news: PeerNews;
   readonly #gossip: Gossip;
   readonly #detection: Detection;
+  readonly #histories: HistoryExchange;
   readonly #detectors: Detectors;
   readonly #dissemination: Dissemination;
   readonly #rounds: Rounds;
@@ -64,11 +66,13 @@ class ClusterMembership implements Membership {
     this.#options = options;
     this.#keeper = keeper;
     this.#reporting = reporting;
-    this.#news = new PeerNews(self.id, clock);
+    this.#news = new PeerNews({ self: self.id, clock, info: self.info });
     const logger = reporting.log.bind(reporting);
     const detectors = () => this.#detectors;
-    const gossip = new Gossip({ bus, clock, keeper, detectors, news: this.#news, info: self.info, logger });
+    const histories = new HistoryExchange({ bus, keeper, news: this.#news });
+    const gossip = new Gossip({ bus, clock, keeper, histories, detectors, news: this.#news, logger });
     this.#gossip = gossip;
+    this.#histories = histories;
     const { probeTimeoutMs, gossipMs, suspectAfterMs } = intervals;
     this.#detection = new Detection({
       ...{ self: self.id, bus, clock, random, gossip, news: this.#news, reporting },
@@ -80,6 +84,7 @@ class ClusterMembership implements Membership {
       clock,
       random,
       gossip,
+      histories,
       timeoutMs: intervals.gossipTimeoutMs,
       tellTimeoutMs: intervals.probeTimeoutMs,
       isUp: (node) => this.isUp(node),
@@ -156,7 +161,12 @@ class ClusterMembership implements Membership {
   start(): void {
     const { bus } = this.#options;
     this.#services = new Services(bus, this.self, {
-      gossip: (from, request) => this.#answerGossip(from, request),
+      gossip: (from, request) => this.#answering(from, () => this.#gossip.answer(from, request)),
+      compare: (from, request) =>
+        this.#answering(from, () => {
+          this.#gossip.contacted(from, request.version);
+          return this.#histories.answer(from, request);
+        }),
       push: async (from, { records }) => {
         await this.#keeper.merge(records, from);
         return { version: this.#keeper.history.version };
@@ -192,7 +202,7 @@ class ClusterMembership implements Membership {
     const known = this.#ring.founded ? this.#ring.nodes.map(({ id }) => id) : foundersOf(this.#options.seeds);
     const contacts = known.filter((id) => id !== this.self);
     this.#dissemination.meet(contacts, this.#ring.founded);
-    this.#news.watch(new Set(contacts));
+    this.#news.watch(new Set(contacts), known);
     this.#detectors.watch(new Set(contacts));
   }
 
@@ -247,9 +257,9 @@ class ClusterMembership implements Membership {
     this.#dissemination.round();
   }
 
-  #answerGossip(from: string, request: Parameters<Gossip['answer']>[1]) {
+  #answering<T>(from: string, answer: () => T): T {
     if (this.#state === 'refused') throw this.#storeReplaced();
-    const reply = this.#gossip.answer(from, request);
+    const reply = answer();
     if (!this.isUp(from)) this.#detection.probes.repeatLater(from, () => this.isUp(from));
     return reply;
   }

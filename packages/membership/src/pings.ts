@@ -1,9 +1,9 @@
 import type { Bus, Clock } from '@ringfort/bus';
 import type { z } from 'zod';
+import { addressOf } from './address.ts';
 import { ping, type pingReplySchema } from './contract.ts';
 import { isPunctual } from './detector-core.ts';
 import { classifyFailure } from './errors.ts';
-import { addressOf } from './gossip.ts';
 
 export type PingReply = z.infer<typeof pingReplySchema>;
 

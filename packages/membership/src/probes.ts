@@ -1,10 +1,11 @@
 import type { Bus, Clock, Random } from '@ringfort/bus';
 import type { z } from 'zod';
+import { addressOf } from './address.ts';
 import { indirectPing, type indirectPingReplySchema, type indirectPingRequestSchema } from './contract.ts';
 import type { Detectors } from './detectors.ts';
 import { sample } from './dissemination.ts';
 import { CannotPingError } from './errors.ts';
-import { addressOf, type Gossip } from './gossip.ts';
+import type { Gossip } from './gossip.ts';
 import type { Heartbeat } from './heartbeat-core.ts';
 import type { LocalHealth } from './local-health.ts';
 import type { PeerNews } from './peer-news.ts';
@@ -162,7 +163,7 @@ export class Probes {
           asked.heard += 1;
           if (beat === undefined) asked.denials += 1;
           else asked.vouched = true;
-          if (beat !== undefined) for (const lived of news.hearBeats({ [node]: beat })) detectors().rumoured(lived);
+          if (beat !== undefined) for (const lived of news.hearProfiles([{ node, ...beat }])) detectors().rumoured(lived);
         },
         // No word of the helper is no evidence of the peer.
         () => undefined,
@@ -191,7 +192,7 @@ export class Probes {
       detectors().doubted(node, { kind: 'refused' });
       return;
     }
-    if (reply !== undefined) for (const lived of news.hearBeats({ [node]: reply.beat })) detectors().rumoured(lived);
+    if (reply !== undefined) for (const lived of news.hearProfiles([{ node, ...reply.beat }])) detectors().rumoured(lived);
     detectors().answered(node);
     // It may have missed what happened meanwhile, and so may this node.
     if (wasDown) void gossip.exchange(node, timeoutMs);

@@ -1,6 +1,10 @@
 import type { Bus, Inbound, Subscription } from '@ringfort/bus';
 import type { z } from 'zod';
+import { addressOf } from './address.ts';
 import {
+  compareHistories,
+  type compareReplySchema,
+  type compareRequestSchema,
   gossip,
   type gossipReplySchema,
   type gossipRequestSchema,
@@ -17,11 +21,11 @@ import {
   type viewReplySchema,
   type viewRequestSchema,
 } from './contract.ts';
-import { addressOf } from './gossip.ts';
 
 /** What the membership answers to others; `from` is the id of the node that asks. */
 export interface MembershipHandlers {
   gossip(from: string, request: z.infer<typeof gossipRequestSchema>): z.infer<typeof gossipReplySchema>;
+  compare(from: string, request: z.infer<typeof compareRequestSchema>): Promise<z.infer<typeof compareReplySchema>>;
   push(
     from: string,
     request: z.infer<typeof pushRecordsRequestSchema>,
@@ -47,6 +51,7 @@ export class Services {
     const address = addressOf(self);
     this.#own = [
       bus.serve(address, gossip, (body, inbound) => handlers.gossip(nodeOf(inbound), body)),
+      bus.serve(address, compareHistories, (body, inbound) => handlers.compare(nodeOf(inbound), body)),
       bus.serve(address, pushRecords, (body, inbound) => handlers.push(nodeOf(inbound), body)),
       bus.serve(address, view, (body) => handlers.view(body)),
       bus.serve(address, ping, (body, inbound) => handlers.ping(nodeOf(inbound), body)),

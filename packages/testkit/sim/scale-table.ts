@@ -22,8 +22,8 @@ export async function tellScale(document: string, tell: (line: string) => void):
   const before = existsSync(document) ? readFileSync(document, 'utf8') : '# The simulator\n\n## Large clusters\n';
   writeFileSync(document, withTable(before, made));
   const { peakRssBytes } = rows.at(-1)!;
-  const agreed = rows.every(({ foundedMs, changeMs, crashMs, silenceMs }) =>
-    [foundedMs, changeMs, crashMs, silenceMs].every((ms) => ms !== undefined),
+  const agreed = rows.every(({ foundedMs, changeMs, crashMs, silenceMs, togetherMs }) =>
+    [foundedMs, changeMs, crashMs, silenceMs, togetherMs].every((ms) => ms !== undefined),
   );
   return agreed && peakRssBytes <= MAX_RSS_BYTES;
 }
@@ -45,6 +45,9 @@ export function tableOf(rows: readonly ScaleRow[]): string[] {
     'silence known',
     'messages/s per node',
     'bytes/s per node',
+    'with a tenth down',
+    'with histories apart',
+    'together again',
     'first replicas per node',
     'replicas per node',
     'peak memory',
@@ -66,12 +69,16 @@ function cellsOf(row: ScaleRow): string[] {
     secondsText(row.crashMs),
     secondsText(row.silenceMs),
     row.messagesPerSecond.toFixed(1),
-    Math.round(row.bytesPerSecond).toLocaleString('en'),
+    bytesText(row.bytesPerSecond),
+    bytesText(row.bytesPerSecondDown),
+    bytesText(row.bytesPerSecondApart),
+    secondsText(row.togetherMs),
     spreadText(row.primaries),
     spreadText(row.replicas),
     `${Math.round(row.peakRssBytes / MEBIBYTE)} MiB`,
   ];
 }
 
+const bytesText = (bytes: number) => Math.round(bytes).toLocaleString('en');
 const secondsText = (ms: number | undefined) => (ms === undefined ? 'never' : `${(ms / 1_000).toFixed(2)} s`);
 const spreadText = ({ least, most, fair }: Spread) => `${least} to ${most}, fair ${Number(fair.toFixed(1))}`;
