@@ -19,13 +19,13 @@ const [HELD_UP_TO, HELD_WITHIN_MS] = [0.05, 5_000];
 
 const lossPlans: readonly DetectionPlan[] = [
   ...losses.map((loss) => ({ nodes: 5, loss, calmMs: HOUR_MS, crashes: 25 })),
-  ...losses.map((loss) => ({ nodes: 100, loss, calmMs: loss === HELD_UP_TO ? HOUR_MS : 5 * MINUTE_MS, crashes: 5 })),
+  ...losses.map((loss) => ({ nodes: 100, loss, calmMs: loss === HELD_UP_TO ? HOUR_MS : 2 * MINUTE_MS, crashes: 5 })),
 ];
 
 const pausePlans: readonly PausePlan[] = [5, 100].flatMap((nodes) => {
-  const times = nodes === 5 ? 25 : 5;
+  const times = nodes === 5 ? 25 : 3;
   const pauses = [200, 500, 1_000, 5_000, 15_000].map((pauseMs): PausePlan => ({ nodes, pauseMs, times }));
-  return [...pauses, ...[50, 200].map((lagMs): PausePlan => ({ nodes, lagMs, times: 5 }))];
+  return [...pauses, ...[50, 200].map((lagMs): PausePlan => ({ nodes, lagMs, times: 3 }))];
 });
 
 /**
