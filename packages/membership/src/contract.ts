@@ -115,6 +115,42 @@ export const pushRecords: Contract<z.infer<typeof pushRecordsRequestSchema>, z.i
   reply: pushRecordsReplySchema,
 };
 
+/** A ping: the smallest sign of life. */
+export const pingRequestSchema = z.object({
+  /** The incarnation under which the asker suspects the one asked, which refutes it by a higher one. */
+  suspected: z.int().min(0).optional(),
+});
+export const pingReplySchema = z.object({
+  beat: heartbeatSchema,
+  /** Records in its history; 0: it knows of no cluster. */
+  records: z.int().min(0),
+});
+/** Verb of `node.<id>.membership`. */
+export const ping: Contract<z.infer<typeof pingRequestSchema>, z.infer<typeof pingReplySchema>> = {
+  verb: 'ping',
+  request: pingRequestSchema,
+  reply: pingReplySchema,
+};
+
+/** Asks a helper to ping a third node (SWIM's ping-req). It answers before the asker's deadline, whatever comes of it. */
+export const indirectPingRequestSchema = z.object({
+  node: nodeIdSchema,
+  suspected: z.int().min(0).optional(),
+});
+export const indirectPingReplySchema = z.object({
+  /** What the third node answered; absent: nothing. */
+  beat: heartbeatSchema.optional(),
+});
+/** Verb of `node.<id>.membership`. Fails with `CANNOT_PING` when the helper has no room, or does not know the node. */
+export const indirectPing: Contract<
+  z.infer<typeof indirectPingRequestSchema>,
+  z.infer<typeof indirectPingReplySchema>
+> = {
+  verb: 'ping.indirect',
+  request: indirectPingRequestSchema,
+  reply: indirectPingReplySchema,
+};
+
 export const peerStatusSchema = z.object({
   id: nodeIdSchema,
   /** `up`; `suspect`: a request failed or it is silent, asked last; `down`: not asked; `self`. */
@@ -141,7 +177,7 @@ export const view: Contract<z.infer<typeof viewRequestSchema>, z.infer<typeof vi
   reply: viewReplySchema,
 };
 
-/** Events: `events.ring.changed`, `events.node.up`, `events.node.down`. */
+/** Events: `events.ring.changed`, `events.node.up`, `events.node.down`, `events.node.suspected`. */
 export const ringChangedEventSchema = z.object({ node: nodeIdSchema, version: ringVersionSchema });
 export const nodeStatusEventSchema = z.object({ node: nodeIdSchema, observer: nodeIdSchema });
 export const ringChanged: Contract<z.infer<typeof ringChangedEventSchema>, undefined> = {
@@ -157,5 +193,21 @@ export const nodeUp: Contract<z.infer<typeof nodeStatusEventSchema>, undefined> 
 export const nodeDown: Contract<z.infer<typeof nodeStatusEventSchema>, undefined> = {
   verb: 'node.down',
   request: nodeStatusEventSchema,
+  reply: z.undefined(),
+};
+
+/** Suspects in one message. */
+export const maxSuspects = 16;
+/** What a node believes down, and has confirmed by others: they probe it themselves. */
+export const nodeSuspectedEventSchema = z.object({
+  observer: nodeIdSchema,
+  suspects: z
+    .array(z.object({ node: nodeIdSchema, incarnation: z.int().min(0) }))
+    .min(1)
+    .max(maxSuspects),
+});
+export const nodeSuspected: Contract<z.infer<typeof nodeSuspectedEventSchema>, undefined> = {
+  verb: 'node.suspected',
+  request: nodeSuspectedEventSchema,
   reply: z.undefined(),
 };

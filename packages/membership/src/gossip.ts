@@ -31,10 +31,9 @@ export interface GossipOptions {
 export type ExchangeOutcome = 'exchanged' | ReturnType<typeof classifyFailure>;
 
 /**
- * What an exchange is for. `round`: news of everybody. `greeting`: the two speak of themselves alone. `probe`: so too, and its failure
- * weighs more. `change`: the histories alone.
+ * What an exchange is for. `round`: news of everybody. `greeting`: the two speak of themselves alone. `change`: the histories alone.
  */
-export type Purpose = 'round' | 'greeting' | 'probe' | 'change';
+export type Purpose = 'round' | 'greeting' | 'change';
 
 /**
  * The exchange of heartbeats and infos between two nodes, as scuttlebutt does it: the asker tells in a digest what it knows, which is news
@@ -63,7 +62,7 @@ export class Gossip {
       const outcome = classifyFailure(error);
       this.#log(node, outcome, error);
       if (outcome === 'timeout' && !isPunctual(elapsedMs, timeoutMs)) return 'disconnected';
-      this.#blame(node, outcome, purpose);
+      this.#blame(node, outcome);
       return outcome;
     }
   }
@@ -84,7 +83,7 @@ export class Gossip {
   /** A peer has asked something. */
   contacted(from: string, version: RingVersion): void {
     const detectors = this.#options.detectors();
-    if (this.#hasNothing(version)) detectors.doubted(from, { kind: 'refused' });
+    if (this.knowsNothing(version.size)) detectors.doubted(from, { kind: 'refused' });
     else detectors.contacted(from);
   }
 
@@ -107,21 +106,20 @@ export class Gossip {
 
   #weigh(node: string, version: RingVersion): void {
     const detectors = this.#options.detectors();
-    if (this.#hasNothing(version)) detectors.doubted(node, { kind: 'refused' });
+    if (this.knowsNothing(version.size)) detectors.doubted(node, { kind: 'refused' });
     else detectors.answered(node);
   }
 
   /** A node of the ring that knows nothing of it does not serve: its directory is empty. */
-  #hasNothing(version: RingVersion): boolean {
-    return this.#options.keeper.history.founding !== undefined && version.size === 0;
+  knowsNothing(records: number): boolean {
+    return this.#options.keeper.history.founding !== undefined && records === 0;
   }
 
-  #blame(node: string, outcome: ExchangeOutcome, purpose: Purpose): void {
+  #blame(node: string, outcome: ExchangeOutcome): void {
     const detectors = this.#options.detectors();
     if (outcome === 'answered') detectors.answered(node);
     if (outcome === 'no-responders' || outcome === 'refused') detectors.doubted(node, { kind: outcome });
-    if (outcome === 'timeout')
-      detectors.doubted(node, { kind: purpose === 'probe' ? 'probe-unanswered' : 'unanswered' });
+    if (outcome === 'timeout') detectors.doubted(node, { kind: 'unanswered' });
   }
 
   #rumour(nodes: readonly string[]): void {

@@ -16,3 +16,8 @@ export function isNewer(a: Heartbeat, b: Heartbeat | undefined): boolean {
 export function refute(incarnation: number, rumour: Heartbeat | undefined): number {
   return rumour !== undefined && rumour.incarnation > incarnation ? rumour.incarnation + 1 : incarnation;
 }
+
+/** The incarnation of a node that hears it is suspected: one higher, unless it has passed that one already (SWIM, section 4.2). */
+export function refuteSuspicion(incarnation: number, suspected: number): number {
+  return suspected === incarnation ? incarnation + 1 : incarnation;
+}

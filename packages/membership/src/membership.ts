@@ -2,7 +2,8 @@ import { emptyRing, foldHistory, type MembershipRecord, type Ring } from '@ringf
 import type { BucketSettings, RingVersion } from '@ringfort/ring/contract';
 import { type ActorRefFrom, createActor, fromPromise, type SnapshotFrom, toPromise } from 'xstate';
 import type { PeerStatus } from './contract.ts';
-import { Detectors } from './detectors.ts';
+import { Detection } from './detection.ts';
+import type { Detectors } from './detectors.ts';
 import { Dissemination } from './dissemination.ts';
 import { NotAMemberError, StoreReplacedError } from './errors.ts';
 import { foundingEffects } from './founding.ts';
@@ -15,7 +16,6 @@ import { membershipMachine, portStateOf } from './membership-machine.ts';
 import { checkOptions, defaultIntervals, type MembershipOptions } from './options.ts';
 import { PeerNews } from './peer-news.ts';
 import type { FailureReason, Membership, MembershipEvent, MembershipState } from './port.ts';
-import { Probes } from './probes.ts';
 import { Reporting } from './reporting.ts';
 import { Rounds } from './rounds.ts';
 import { Services } from './services.ts';
@@ -46,8 +46,8 @@ class ClusterMembership implements Membership {
   readonly #reporting: Reporting;
   readonly #news: PeerNews;
   readonly #gossip: Gossip;
+  readonly #detection: Detection;
   readonly #histories: HistoryExchange;
-  readonly #probes: Probes;
   readonly #detectors: Detectors;
   readonly #dissemination: Dissemination;
   readonly #rounds: Rounds;
@@ -73,15 +73,12 @@ class ClusterMembership implements Membership {
     const gossip = new Gossip({ bus, clock, keeper, histories, detectors, news: this.#news, logger });
     this.#gossip = gossip;
     this.#histories = histories;
-    this.#probes = new Probes({ bus, clock, gossip, timeoutMs: intervals.probeTimeoutMs });
-    this.#detectors = new Detectors({
-      clock,
-      roundMs: intervals.gossipMs,
-      suspectAfterMs: intervals.suspectAfterMs,
-      probe: (node) => this.#probes.probe(node),
-      onTransition: (node, status) => reporting.nodeChanged(node, status),
-      onError: (error) => reporting.broken(error),
+    const { probeTimeoutMs, gossipMs, suspectAfterMs } = intervals;
+    this.#detection = new Detection({
+      ...{ self: self.id, bus, clock, random, gossip, news: this.#news, reporting },
+      ...{ probeTimeoutMs, gossipMs, suspectAfterMs },
     });
+    this.#detectors = this.#detection.detectors;
     this.#dissemination = new Dissemination({
       bus,
       clock,
@@ -175,7 +172,10 @@ class ClusterMembership implements Membership {
         return { version: this.#keeper.history.version };
       },
       view: ({ have }) => this.#view(have),
+      ping: (from, request) => this.#answerPing(from, request),
+      indirectPing: (request, timeoutMs) => this.#detection.probes.pingForOther(request, timeoutMs),
     });
+    this.#detection.listen();
     const status = bus.onStatus((now) => now === 'connected' && this.#dissemination.hello());
     this.#stopServing = () => status.unsubscribe();
     const onError = (error: unknown) => this.#reporting.broken(error);
@@ -231,10 +231,9 @@ class ClusterMembership implements Membership {
   async #leave(): Promise<void> {
     this.#rounds.stop();
     this.#dissemination.stop();
-    this.#probes.stop();
+    this.#detection.stop();
     this.#services?.stop();
     this.#stopServing?.();
-    this.#detectors.stop();
     await this.#keeper.drained();
   }
 
@@ -261,8 +260,15 @@ class ClusterMembership implements Membership {
   #answering<T>(from: string, answer: () => T): T {
     if (this.#state === 'refused') throw this.#storeReplaced();
     const reply = answer();
-    if (!this.isUp(from)) this.#probes.repeatLater(from, () => this.isUp(from));
+    if (!this.isUp(from)) this.#detection.probes.repeatLater(from, () => this.isUp(from));
     return reply;
+  }
+
+  #answerPing(from: string, { suspected }: { readonly suspected?: number | undefined }) {
+    if (this.#state === 'refused') throw this.#storeReplaced();
+    if (suspected !== undefined) this.#news.refuteSuspicion(suspected);
+    this.#detectors.contacted(from);
+    return { beat: this.#news.ownBeat(), records: this.#keeper.history.version.size };
   }
 
   #view(have: RingVersion | undefined) {

@@ -4,7 +4,7 @@ import type { NodeInfo } from './contract.ts';
 import { beatMs } from './detector-core.ts';
 import type { PeerTable } from './digest-core.ts';
 import { laterBeats } from './digest-core.ts';
-import { isNewer, refute } from './heartbeat-core.ts';
+import { type Heartbeat, isNewer, refute, refuteSuspicion } from './heartbeat-core.ts';
 import { bornAt, hearProfile, liveOn, type PeerState, type Profile, profileOf } from './peer-state-core.ts';
 import { type Roster, rosterOf } from './roster-core.ts';
 import type { Stamp } from './stamps-core.ts';
@@ -60,14 +60,24 @@ export class PeerNews {
 
   /** The latest that is known of every node, this one among them. */
   table(): PeerTable {
-    const { clock, info, self } = this.#options;
-    const beat = Math.floor((clock.monotonicMs() - this.#startedAtMs) / beatMs);
-    if (beat > this.#own.beat || this.#own.infoVersion === 0) {
-      const before = this.#own.infoVersion;
-      this.#own = liveOn(this.#own, beat, info());
-      if (this.#own.infoVersion > before) this.#changedAtBeat = beat;
-    }
-    return new Map(this.#table).set(self, this.#own);
+    this.#liveOn();
+    return new Map(this.#table).set(this.#options.self, this.#own);
+  }
+
+  ownBeat(): Heartbeat {
+    this.#liveOn();
+    const { incarnation, beat } = this.#own;
+    return { incarnation, beat };
+  }
+
+  /** Others suspect this node under that incarnation: it lives. */
+  refuteSuspicion(suspected: number): void {
+    this.#rise(refuteSuspicion(this.#own.incarnation, suspected));
+  }
+
+  /** The latest known incarnation of a peer; undefined before it was heard of. */
+  incarnationOf(node: string): number | undefined {
+    return this.#table.get(node)?.incarnation;
   }
 
   /** This node's own profile, with what changed lately in its info. */
@@ -149,7 +159,20 @@ export class PeerNews {
   #refute(rumour: Profile): void {
     const later = isNewer(rumour, this.#own) && rumour.incarnation === this.#own.incarnation;
     const incarnation = later ? rumour.incarnation + 1 : refute(this.#own.incarnation, rumour);
+    this.#rise(incarnation);
+  }
+
+  #rise(incarnation: number): void {
     if (incarnation !== this.#own.incarnation)
       this.#own = { ...bornAt(incarnation, this.#own.beat), info: this.#own.info };
+  }
+
+  #liveOn(): void {
+    const { clock, info } = this.#options;
+    const beat = Math.floor((clock.monotonicMs() - this.#startedAtMs) / beatMs);
+    if (beat <= this.#own.beat && this.#own.infoVersion > 0) return;
+    const before = this.#own.infoVersion;
+    this.#own = liveOn(this.#own, beat, info());
+    if (this.#own.infoVersion > before) this.#changedAtBeat = beat;
   }
 }

@@ -8,6 +8,12 @@ import {
   gossip,
   type gossipReplySchema,
   type gossipRequestSchema,
+  indirectPing,
+  type indirectPingReplySchema,
+  type indirectPingRequestSchema,
+  ping,
+  type pingReplySchema,
+  type pingRequestSchema,
   pushRecords,
   type pushRecordsReplySchema,
   type pushRecordsRequestSchema,
@@ -25,6 +31,11 @@ export interface MembershipHandlers {
     request: z.infer<typeof pushRecordsRequestSchema>,
   ): Promise<z.infer<typeof pushRecordsReplySchema>>;
   view(request: z.infer<typeof viewRequestSchema>): z.infer<typeof viewReplySchema>;
+  ping(from: string, request: z.infer<typeof pingRequestSchema>): z.infer<typeof pingReplySchema>;
+  indirectPing(
+    request: z.infer<typeof indirectPingRequestSchema>,
+    timeoutMs: number,
+  ): Promise<z.infer<typeof indirectPingReplySchema>>;
 }
 
 /** Puts the handlers behind the node's subject, and `kv.view` while the node is a member. */
@@ -43,6 +54,8 @@ export class Services {
       bus.serve(address, compareHistories, (body, inbound) => handlers.compare(nodeOf(inbound), body)),
       bus.serve(address, pushRecords, (body, inbound) => handlers.push(nodeOf(inbound), body)),
       bus.serve(address, view, (body) => handlers.view(body)),
+      bus.serve(address, ping, (body, inbound) => handlers.ping(nodeOf(inbound), body)),
+      bus.serve(address, indirectPing, (body, { timeoutMs }) => handlers.indirectPing(body, timeoutMs)),
     ];
   }
 

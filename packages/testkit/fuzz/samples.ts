@@ -116,6 +116,8 @@ function drawMembershipAsk(random: SeededRandom): readonly [Contract, unknown] {
     () => [membership.compareHistories as Contract, { version, ...comparison }],
     () => [membership.pushRecords as Contract, { records: [drawRecord(random), drawRecord(random)] }],
     () => [membership.view as Contract, maybe(random, { have: version })],
+    () => [membership.ping as Contract, maybe(random, { suspected: random.below(2 ** 31) })],
+    () => [membership.indirectPing as Contract, { node: random.pick(nodes), ...maybe(random, { suspected: 1 }) }],
   ])();
 }
 
@@ -126,6 +128,10 @@ export function drawAsk(random: SeededRandom): Ask {
   const events = [membership.ringChanged, membership.nodeUp, membership.nodeDown] as readonly Contract[];
   if (kind === 0) {
     const contract = random.pick(events);
+    if (random.chance(0.2)) {
+      const body = { observer: 'n2', suspects: [{ node, incarnation: random.below(2 ** 31) }] };
+      return { address: 'events.node.suspected', contract: membership.nodeSuspected as Contract, body };
+    }
     return { address: `events.${contract.verb}`, contract, body: { node, version, observer: 'n2' } };
   }
   const [part, [contract, body]] =
@@ -167,6 +173,7 @@ export const served: ReadonlyMap<string, Contract> = new Map(
     ...[kv.get, kv.put, kv.remove, kv.keys, kv.replicas],
     ...[storage.replicaRead, storage.replicaWrite, storage.replicaVerify, storage.replicaKeys],
     ...[membership.gossip, membership.compareHistories, membership.pushRecords, membership.view],
-    ...[membership.ringChanged, membership.nodeUp, membership.nodeDown],
+    ...[membership.ping, membership.indirectPing],
+    ...[membership.ringChanged, membership.nodeUp, membership.nodeDown, membership.nodeSuspected],
   ].map((contract): [string, Contract] => [contract.verb, contract as Contract]),
 );

@@ -117,6 +117,19 @@ export class Wording {
     },
     'node.up': { request: ({ node }: { node: string }) => `${this.#nodeName(node)} is up`, reply: () => '' },
     'node.down': { request: ({ node }: { node: string }) => `${this.#nodeName(node)} is down`, reply: () => '' },
+    'node.suspected': {
+      request: ({ suspects }: { suspects: { node: string }[] }) =>
+        `suspected: ${suspects.map(({ node }) => this.#nodeName(node)).join(' ')}`,
+      reply: () => '',
+    },
+    ping: {
+      request: ({ suspected }: { suspected?: number }) => (suspected === undefined ? 'ping' : 'ping: you are suspected'),
+      reply: () => 'ping: here',
+    },
+    'ping.indirect': {
+      request: ({ node }: { node: string }) => `ping ${this.#nodeName(node)} for me`,
+      reply: ({ beat }: { beat?: object }) => (beat === undefined ? 'it does not answer' : 'it answers'),
+    },
     'records.push': {
       request: ({ records }: { records: { kind: string }[] }) =>
         `records: ${records.map(({ kind }) => kind).join(' ')}`,

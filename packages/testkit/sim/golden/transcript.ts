@@ -9,10 +9,13 @@ const background = new Set([
   'gossip.digest',
   'history.compare',
   'records.push',
+  'ping',
+  'ping.indirect',
   'view',
   'run',
   'node.up',
   'node.down',
+  'node.suspected',
   'ring.changed',
 ]);
 
