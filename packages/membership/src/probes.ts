@@ -163,7 +163,8 @@ export class Probes {
           asked.heard += 1;
           if (beat === undefined) asked.denials += 1;
           else asked.vouched = true;
-          if (beat !== undefined) for (const lived of news.hearProfiles([{ node, ...beat }])) detectors().rumoured(lived);
+          if (beat !== undefined)
+            for (const lived of news.hearProfiles([{ node, ...beat }])) detectors().rumoured(lived);
         },
         // No word of the helper is no evidence of the peer.
         () => undefined,
@@ -192,7 +193,8 @@ export class Probes {
       detectors().doubted(node, { kind: 'refused' });
       return;
     }
-    if (reply !== undefined) for (const lived of news.hearProfiles([{ node, ...reply.beat }])) detectors().rumoured(lived);
+    if (reply !== undefined)
+      for (const lived of news.hearProfiles([{ node, ...reply.beat }])) detectors().rumoured(lived);
     detectors().answered(node);
     // It may have missed what happened meanwhile, and so may this node.
     if (wasDown) void gossip.exchange(node, timeoutMs);

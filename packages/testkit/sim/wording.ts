@@ -123,7 +123,8 @@ export class Wording {
       reply: () => '',
     },
     ping: {
-      request: ({ suspected }: { suspected?: number }) => (suspected === undefined ? 'ping' : 'ping: you are suspected'),
+      request: ({ suspected }: { suspected?: number }) =>
+        suspected === undefined ? 'ping' : 'ping: you are suspected',
       reply: () => 'ping: here',
     },
     'ping.indirect': {
