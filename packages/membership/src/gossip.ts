@@ -11,7 +11,7 @@ import type { HistoryExchange } from './history-exchange.ts';
 import type { HistoryKeeper } from './history-keeper.ts';
 import type { Logger } from './logger.ts';
 import type { PeerNews } from './peer-news.ts';
-import { namesOf } from './roster-core.ts';
+import { namesFrom, namesOf } from './roster-core.ts';
 import { type Stamp, unpackStamps } from './stamps-core.ts';
 
 type GossipRequest = z.infer<typeof gossipRequestSchema>;
@@ -90,28 +90,18 @@ export class Gossip {
   async #ask(node: string, timeoutMs: number, isRound: boolean): Promise<void> {
     const { bus, keeper, news } = this.#options;
     const { version } = keeper.history;
-    const listed = isRound && news.knowsRoster(node);
-    const rosterSize = news.roster.names.length;
-    const ask = askOf({
-      self: news.ownProfile(),
-      table: news.table(),
-      // Before the first answer it is not known whether the other lists the same members.
-      ...(listed ? { roster: news.roster, start: this.#cursor } : { ids: isRound ? this.#namesFor(node) : [node] }),
-    });
-    if (isRound && rosterSize > 0) this.#cursor = (this.#cursor + ask.names.length) % rosterSize;
+    const { roster } = news;
+    const start = this.#cursor;
+    // Before the first answer it is not known whether the other lists the same members.
+    const naming = news.knowsRoster(node) ? { roster, start } : { ids: namesFrom(roster, start) };
+    const ask = askOf({ self: news.ownProfile(), table: news.table(), ...(isRound ? naming : { ids: [node] }) });
+    if (isRound) this.#cursor = (start + ask.names.length) % Math.max(1, roster.names.length);
     const { self, about, stamps } = ask;
     const reply = await bus.request(addressOf(node), gossip, { version, self, about, stamps }, { timeoutMs });
     news.noteVersion(node, reply.version);
     news.noteRoster(node, reply.roster);
     this.#rumour([...news.hearProfiles(reply.profiles), ...news.hearStamps(ask.names, stampsIn(reply.stamps))]);
     this.#weigh(node, reply.version);
-  }
-
-  /** The peer itself, then the members from the cursor on. */
-  #namesFor(node: string): string[] {
-    const { names } = this.#options.news.roster;
-    const turned = [...names.slice(this.#cursor), ...names.slice(0, this.#cursor)];
-    return [node, ...turned.filter((name) => name !== node)];
   }
 
   #weigh(node: string, version: RingVersion): void {

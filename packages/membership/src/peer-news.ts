@@ -36,6 +36,8 @@ export class PeerNews {
   #roster: Roster = rosterOf([]);
   #own: PeerState;
   #changedAtBeat = 0;
+  /** The version of the own info before it changed lately. */
+  #calmVersion = 0;
 
   /** The incarnation is the wall clock at the start: later starts have higher ones, and {@link refute} mends a clock that was set back. */
   constructor(options: PeerNewsOptions) {
@@ -82,10 +84,8 @@ export class PeerNews {
 
   /** This node's own profile, with what changed lately in its info. */
   ownProfile(): Profile {
-    this.table();
-    const { infoVersion, beat } = this.#own;
-    const lately = beat - this.#changedAtBeat <= tellChangeBeats;
-    return profileOf(this.#options.self, this.#own, lately ? infoVersion - 1 : infoVersion);
+    this.#liveOn();
+    return profileOf(this.#options.self, this.#own, this.#changedLately() ? this.#calmVersion : undefined);
   }
 
   /** Takes over what is later than known. @returns the peers that have lived since. */
@@ -163,16 +163,23 @@ export class PeerNews {
   }
 
   #rise(incarnation: number): void {
-    if (incarnation !== this.#own.incarnation)
-      this.#own = { ...bornAt(incarnation, this.#own.beat), info: this.#own.info };
+    if (incarnation === this.#own.incarnation) return;
+    this.#own = { ...bornAt(incarnation, this.#own.beat), info: this.#own.info };
+    // The whole of it is told anew.
+    this.#changedAtBeat = this.#own.beat;
+    this.#calmVersion = 0;
   }
 
   #liveOn(): void {
     const { clock, info } = this.#options;
-    const beat = Math.floor((clock.monotonicMs() - this.#startedAtMs) / beatMs);
-    if (beat <= this.#own.beat && this.#own.infoVersion > 0) return;
-    const before = this.#own.infoVersion;
-    this.#own = liveOn(this.#own, beat, info());
-    if (this.#own.infoVersion > before) this.#changedAtBeat = beat;
+    const { infoVersion } = this.#own;
+    this.#own = liveOn(this.#own, Math.floor((clock.monotonicMs() - this.#startedAtMs) / beatMs), info());
+    if (this.#own.infoVersion === infoVersion) return;
+    if (!this.#changedLately()) this.#calmVersion = infoVersion;
+    this.#changedAtBeat = this.#own.beat;
+  }
+
+  #changedLately(): boolean {
+    return this.#own.beat - this.#changedAtBeat <= tellChangeBeats;
   }
 }

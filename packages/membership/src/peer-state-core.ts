@@ -29,7 +29,7 @@ export function bornAt(incarnation: number, beat = 0, info?: NodeInfo): PeerStat
   return { incarnation, beat, infoVersion: 0, info, changedAt: {} };
 }
 
-/** A node's own state one or more beats later. Its info counts as changed at most once a beat. */
+/** A node's own state a while later. */
 export function liveOn(state: PeerState, beat: number, info: NodeInfo): PeerState {
   const first = state.infoVersion === 0;
   const changed = keys.filter((key) => (first ? info[key] !== undefined : info[key] !== state.info?.[key]));

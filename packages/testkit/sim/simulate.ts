@@ -4,11 +4,12 @@ import { BucketRules } from './bucket-rules.ts';
 import { SimCluster } from './cluster.ts';
 import { configureBucket } from './configure-bucket.ts';
 import { Custody } from './custody.ts';
+import { checkDerived } from './derived.ts';
 import { Dots } from './dots.ts';
 import { EventLog, type LogEntry } from './event-log.ts';
 import { Nemeses } from './nemesis.ts';
 import type { SimPlan } from './plan-shape.ts';
-import { checkReplicas, finalValues, handoffSuffices, replicaCopies } from './replicas.ts';
+import { checkReplicas, finalValues, handoffSuffices, owedToRefused, replicaCopies } from './replicas.ts';
 import { Requests } from './requests.ts';
 import { checkRings, Rings } from './rings.ts';
 import { checkLiveness, checkRefusal, settle, until } from './settle.ts';
@@ -195,6 +196,7 @@ class Simulation {
       beforeWriting: () => this.#checkReplicas(),
     });
     this.#broken.push(...checkLiveness(aftermath), ...checkRefusal(aftermath));
+    this.#broken.push(...checkDerived(this.#cluster, this.#plan.partitions));
     this.#lookAtRings();
     const members = this.#cluster.nodes.filter(({ id }) => !this.#cluster.wiped.has(id)).map(({ id }) => id);
     this.#broken.push(...checkRings(this.#rings.views, this.#rings.latest(members)), ...this.#siblings.broken);
@@ -221,22 +223,10 @@ class Simulation {
   #checkReplicas(): void {
     for (const { life } of this.#cluster.nodes)
       if (life !== undefined) this.#rules.noteFinal(readable(life.store), this.#cluster.ids);
-    this.#writeOffHints();
     const copies = replicaCopies(this.#cluster, this.#cluster.ids, N);
     this.#broken.push(...checkReplicas(copies, 'after healing and a read'));
-    this.#broken.push(...this.#requests.checkWrites(finalValues(copies), this.#dots));
-  }
-
-  /** What is owed still is owed to nodes whose disks were replaced: they are refused, and nobody will be handed it before they are filled again. */
-  #writeOffHints(): void {
-    for (const { id: node, life } of this.#cluster.nodes) {
-      if (life === undefined) continue;
-      const { read, readHint } = readable(life.store);
-      for (const id of this.#cluster.ids) {
-        const hint = readHint(id);
-        if (hint !== undefined) this.#custody.hintDropped(node, id, hint.object, read(id)?.object);
-      }
-    }
+    const final = finalValues(copies, owedToRefused(this.#cluster));
+    this.#broken.push(...this.#requests.checkWrites(final, this.#dots));
   }
 
   /** Only what exceeds its bound is kept. */

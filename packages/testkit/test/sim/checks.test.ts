@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { checkBounds, SiblingBound } from '../../sim/bounds.ts';
 import { Dots } from '../../sim/dots.ts';
 import { EventLog } from '../../sim/event-log.ts';
-import { checkReplicas, finalValues } from '../../sim/replicas.ts';
+import { checkReplicas, finalValues, type OwedCopy, type ReplicaCopy } from '../../sim/replicas.ts';
 import { Requests, type RequestTold } from '../../sim/requests.ts';
 import { checkLiveness, checkRefusal } from '../../sim/settle.ts';
 
@@ -62,8 +62,43 @@ describe('S1', () => {
   });
 });
 
+/** What has these siblings, and has seen all dots up to the last one. */
+function object(siblings: readonly (readonly [counter: number, value: string | undefined])[], seen = 1) {
+  return {
+    siblings: siblings.map(([counter, value]) => ({
+      dot: { actor: 'a', counter },
+      value: value === undefined ? undefined : Buffer.from(value),
+      contentType: '',
+    })),
+    clock: makeContext([['a', seen]]),
+  };
+}
+
+describe('what is there in the end', () => {
+  const copy = { key: 'k', node: 'n1', digest: 'd' };
+  const owed = { key: 'k', node: 'n2' };
+
+  it('is what replicas hold, and what a stand-in keeps for a node that is refused', () => {
+    const there = (held: ReplicaCopy['object'], kept: OwedCopy['object']) =>
+      finalValues([{ ...copy, object: held }], [{ ...owed, object: kept }]).get('k');
+    expect(there(undefined, object([[1, 'v1']]))).toEqual(['v1']);
+    expect(there(object([[1, 'v1']]), object([[2, 'v2']], 2))).toEqual(['v2']);
+    expect(there(object([[1, 'v1']]), object([[2, undefined]], 2))).toEqual([]);
+    // Nor does what it keeps bring back what replicas know to be overwritten.
+    expect(there(object([[2, 'v2']], 2), object([[1, 'v1']]))).toEqual(['v2']);
+    expect(
+      finalValues([{ ...copy, object: undefined }], [{ ...owed, key: 'other', object: object([]) }]).get('k'),
+    ).toEqual([]);
+  });
+});
+
 describe('S2', () => {
-  const copy = (node: string, digest: string | undefined) => ({ key: 'k', node, digest, values: digest ? ['v'] : [] });
+  const copy = (node: string, digest: string | undefined) => ({
+    key: 'k',
+    node,
+    digest,
+    object: digest === undefined ? undefined : object([[1, 'v']]),
+  });
 
   it('finds replicas that differ', () => {
     expect(checkReplicas([copy('n1', 'd1'), copy('n2', 'd1')], 'in the end')).toEqual([]);

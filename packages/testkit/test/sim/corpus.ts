@@ -95,4 +95,10 @@ export const corpus: readonly CorpusRun[] = [
     seed: 5744,
     about: 'a read that took a refused node for up finds, a moment later, what a stand-in keeps for it',
   },
+  {
+    scenario: 'disks',
+    seed: 50029,
+    about:
+      'a journal lost its end while a checkpoint had taken over a part of that: a leaf did not follow from the records',
+  },
 ];
