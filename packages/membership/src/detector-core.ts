@@ -2,49 +2,121 @@
 export type Suspicion = 'up' | 'suspect' | 'down';
 
 /**
- * What can be known of a peer. The place where a graded suspicion (phi-accrual) or the word of other peers (indirect confirmation) enters
- * is a further member of this union.
+ * What can be known of a peer. Numbers are suspicions as `phi-core.ts` has them.
  * - `answered`: it replied to this node, to a probe or to any request.
  * - `no-responders`: NATS says that nobody listens on its subject: the process is gone.
  * - `refused`: it replied that it does not serve under this id.
  * - `unanswered`: a request got no answer in time: hung, slow or unlucky.
- * - `probe-unanswered`: nor did the probe that followed.
- * - `silent`: no sign of life has reached this node, directly or by gossip, for that long.
+ * - `silent`: no sign of life has reached this node, directly or by gossip.
+ * - `accused`: another node, having asked others itself, believes it is down.
+ * - `refuted`: it has raised its incarnation since it was suspected: it lives.
+ * - `probed`: a probe ended without an answer. Of the helpers that were asked to ping it, some say that it does not answer them either, or one
+ *   says that it does.
  */
 export type Evidence =
   | { readonly kind: 'answered' }
   | { readonly kind: 'no-responders' }
   | { readonly kind: 'refused' }
-  | { readonly kind: 'unanswered' }
-  | { readonly kind: 'probe-unanswered' }
-  | { readonly kind: 'silent'; readonly silentMs: number; readonly limitMs: number };
+  | { readonly kind: 'unanswered'; readonly phi: number }
+  | { readonly kind: 'silent'; readonly phi: number }
+  | { readonly kind: 'accused'; readonly phi: number }
+  | { readonly kind: 'refuted' }
+  | {
+      readonly kind: 'probed';
+      readonly phi: number;
+      readonly helpers: number;
+      readonly denials: { readonly count: number; readonly phi: number };
+      readonly vouched: boolean;
+    };
+
+/** What speaks against a suspect so far. */
+export interface Doubt {
+  /** What this node itself has seen. */
+  readonly own: number;
+  /** What others say. */
+  readonly others: number;
+  /** Whether a helper could be asked. */
+  readonly asked: boolean;
+  /** Whether it was proved, since the suspicion began, that it lives. */
+  readonly vouched: boolean;
+}
+
+export const noDoubt: Doubt = { own: 0, others: 0, asked: false, vouched: false };
+
+/** What is believed of a peer, and why. */
+export interface Belief {
+  readonly suspicion: Suspicion;
+  readonly doubt: Doubt;
+}
+
+/** Silence of this much only makes a suspect. */
+export const suspectPhi = 3;
+/** A suspect of this much is down: its looking so by chance has a probability of 1e-8. */
+export const downPhi = 8;
+/** As much silence may count towards that: it proves nothing, and a probe follows. */
+const mostSilencePhi = 3;
 
 /**
- * Judges a peer by one more piece of evidence. Hard evidence decides at once. Soft evidence (one request unanswered, silence) only makes an
- * `up` peer suspect: the probe that follows decides.
+ * Judges a peer by one more piece of evidence. Hard evidence decides at once. Soft evidence makes an `up` peer suspect, and adds up while it is;
+ * only the end of a probe, in which others were asked too, makes it `down`.
  */
-export function judge(suspicion: Suspicion, evidence: Evidence): Suspicion {
+export function judge(belief: Belief, evidence: Evidence): Belief {
+  const { suspicion } = belief;
+  if (evidence.kind === 'answered') return { suspicion: 'up', doubt: noDoubt };
+  if (evidence.kind === 'no-responders' || evidence.kind === 'refused') return { suspicion: 'down', doubt: noDoubt };
+  if (suspicion === 'down') return belief;
+  if (suspicion === 'up' && !makesSuspect(evidence)) return belief;
+  const doubt = addTo(belief.doubt, evidence);
+  if (evidence.kind === 'probed' && suspicion === 'suspect' && isDown(doubt)) return { suspicion: 'down', doubt };
+  return { suspicion: 'suspect', doubt };
+}
+
+function makesSuspect(evidence: Evidence): boolean {
+  if (evidence.kind === 'silent') return evidence.phi >= suspectPhi;
+  return evidence.kind === 'unanswered' || evidence.kind === 'accused';
+}
+
+function addTo(doubt: Doubt, evidence: Evidence): Doubt {
   switch (evidence.kind) {
-    case 'answered':
-      return 'up';
-    case 'no-responders':
-    case 'refused':
-      return 'down';
-    case 'probe-unanswered':
-      return suspicion === 'up' ? 'suspect' : 'down';
     case 'unanswered':
-      return suspicion === 'up' ? 'suspect' : suspicion;
+      // Requests that go unanswered together have one cause: they count once.
+      return { ...doubt, own: Math.max(doubt.own, evidence.phi) };
     case 'silent':
-      return suspicion === 'up' && evidence.silentMs >= evidence.limitMs ? 'suspect' : suspicion;
+      return { ...doubt, own: Math.max(doubt.own, Math.min(evidence.phi, mostSilencePhi)) };
+    case 'accused':
+      return { ...doubt, others: Math.max(doubt.others, evidence.phi) };
+    case 'refuted':
+      return { ...doubt, others: 0, vouched: true };
+    case 'probed': {
+      const own = doubt.own + evidence.phi;
+      const asked = evidence.helpers > 0;
+      if (doubt.vouched || evidence.vouched) return { own, others: 0, asked, vouched: true };
+      return { own, others: doubt.others + evidence.denials.count * evidence.denials.phi, asked, vouched: false };
+    }
+    default:
+      return doubt;
   }
 }
+
+/**
+ * Whether a suspect is believed down. Where others could be asked, one of them at least must not reach it either; where nobody can be asked,
+ * this node decides alone. A suspect that others reach, or of which they say nothing, must leave this node unanswered for twice as long: then
+ * it is of no use to this node, whoever else reaches it.
+ */
+export function isDown({ own, others, asked, vouched }: Doubt): boolean {
+  if (!vouched && (others > 0 || !asked)) return own + others >= downPhi - rounding;
+  return own >= 2 * downPhi - rounding;
+}
+
+const rounding = 1e-6;
 
 /** A heartbeat advances once a second, however short the rounds are. */
 export const beatMs = 1000;
 
 /**
- * How long a peer may be silent before it is suspected: the rounds after which gossip has carried news to everybody with high probability
- * (push-pull with one random peer per round: log2 n + ln n, Pittel 1987), and one to spare. 5 nodes and 1 s rounds: 5 s.
+ * How long a peer of which nothing is known yet may be silent before it is suspected: the rounds after which gossip has carried news to everybody
+ * with high probability (push-pull with one random peer per round: log2 n + ln n, Pittel 1987), and one to spare. 5 nodes and 1 s rounds: 5 s.
+ * Once its news was heard a few times, the gaps between them tell (`phiOfSilence`).
  */
 export function suspectAfterMs(nodes: number, roundMs: number): number {
   const count = Math.max(2, nodes);
@@ -60,7 +132,30 @@ export function listenedMs(elapsedMs: number, roundMs: number, connected: boolea
   return connected && elapsedMs <= 2 * roundMs ? elapsedMs : 0;
 }
 
+const tolerableLagMs = 100;
+
 /** Whether a probe's deadline says something of the peer: not when this process itself came late to its own timer. */
 export function isPunctual(elapsedMs: number, timeoutMs: number): boolean {
-  return elapsedMs <= timeoutMs + 100;
+  return elapsedMs <= timeoutMs + tolerableLagMs;
+}
+
+/** The peer that this node pings every round, so that each is pinged by one: the next by name that is not down, the first after the last. */
+export function wardOf(self: string, peers: readonly string[]): string | undefined {
+  let next: string | undefined;
+  let first: string | undefined;
+  for (const peer of peers) {
+    if (peer > self && (next === undefined || peer < next)) next = peer;
+    if (first === undefined || peer < first) first = peer;
+  }
+  return next ?? first;
+}
+
+const maxHealthScore = 3;
+
+/**
+ * Lifeguard's local health (Dadgar et al., 2018): 0 is well. A node that comes late to its own timers, whose helpers fall silent too, or which is
+ * itself suspected, may be the one at fault, and gives its peers up to four times as long to answer; each calm round makes up for one such sign.
+ */
+export function healthAfter(score: number, sign: 'trouble' | 'calm'): number {
+  return sign === 'trouble' ? Math.min(maxHealthScore, score + 1) : Math.max(0, score - 1);
 }

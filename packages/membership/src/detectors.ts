@@ -1,17 +1,41 @@
 import type { Clock } from '@ringfort/bus';
 import { type ActorRefFrom, createActor } from 'xstate';
-import { beatMs, type Evidence, listenedMs, type Suspicion, suspectAfterMs } from './detector-core.ts';
+import {
+  beatMs,
+  type Evidence,
+  isPunctual,
+  listenedMs,
+  type Suspicion,
+  suspectAfterMs,
+  suspectPhi,
+  wardOf,
+} from './detector-core.ts';
 import { detectorMachine } from './detector-machine.ts';
+import type { LocalHealth } from './local-health.ts';
+import { assumedGaps, type Gaps, phiOfSilence, withGap } from './phi-core.ts';
+
+/** Peers that are down and pinged in one round, each in its turn: as much work however many are down. */
+const maxDownPings = 4;
+/** What another node's accusation is worth, in requests without an answer: it has asked others itself. */
+const triesPerAccusation = 2;
 
 export interface DetectorsOptions {
+  readonly self: string;
   readonly clock: Clock;
+  readonly health: LocalHealth;
   /** Length of a gossip round. */
   readonly roundMs: number;
-  /** How long a peer may be silent; by default as {@link suspectAfterMs} says. */
+  /** How long a peer may be silent of which nothing is known yet; by default as {@link suspectAfterMs} says. */
   readonly suspectAfterMs?: number | undefined;
-  /** Starts a probe of the peer; its outcome comes back as evidence. Must not call back synchronously. */
+  /** Starts a ping, or a probe, of the peer; its outcome comes back as evidence. Must not call back synchronously. */
+  readonly ping: (node: string) => void;
   readonly probe: (node: string) => void;
-  readonly onTransition: (node: string, status: 'up' | 'down') => void;
+  /** What one request without an answer is worth at present. */
+  readonly phiPerTry: () => number;
+  readonly incarnationOf: (node: string) => number | undefined;
+  /** `vouched`: this node does not reach it, but others do. */
+  readonly onTransition: (node: string, status: 'up' | 'down', vouched: boolean) => void;
+  readonly onForgotten: (node: string) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -19,10 +43,17 @@ interface Detector {
   readonly actor: ActorRefFrom<typeof detectorMachine>;
   /** The machine's state, cached for the hot path. */
   suspicion: Suspicion;
+  /** The incarnation under which it is suspected, or down. */
+  suspectedAs: number | undefined;
+  /** Between arrivals of news of it. */
+  gaps: Gaps;
+  newsAtListenedMs: number;
   /** Time listened (see {@link listenedMs}) at the last sign of life, direct or by gossip. */
   heardAtListenedMs: number;
   /** Monotonic time of the last sign of life; undefined before the first. */
   heardAtMs: number | undefined;
+  /** Whether it has answered this node since the last round. */
+  answeredLately: boolean;
 }
 
 /** One failure detector per peer. Every look-up and every report that changes nothing is a map access. */
@@ -52,13 +83,22 @@ export class Detectors {
     return [...this.#detectors.keys()];
   }
 
+  /** Whom to ask whether they reach that node. */
+  helpersFor(node: string): string[] {
+    return this.nodes.filter((other) => other !== node && this.suspicionOf(other) === 'up');
+  }
+
   /** Watches exactly these peers from now on. A new one is believed up until something speaks against it. */
   watch(nodes: ReadonlySet<string>): void {
-    for (const node of nodes) if (!this.#detectors.has(node)) this.#detectors.set(node, this.#start(node));
+    const { roundMs } = this.#options;
+    const silentMs = this.#options.suspectAfterMs ?? suspectAfterMs(nodes.size + 1, Math.max(roundMs, beatMs));
+    const gaps = assumedGaps(silentMs, suspectPhi);
+    for (const node of nodes) if (!this.#detectors.has(node)) this.#detectors.set(node, this.#start(node, gaps));
     for (const [node, { actor }] of this.#detectors) {
       if (nodes.has(node)) continue;
       actor.stop();
       this.#detectors.delete(node);
+      this.#options.onForgotten(node);
     }
   }
 
@@ -66,6 +106,7 @@ export class Detectors {
   answered(node: string): void {
     const detector = this.#detectors.get(node);
     if (detector === undefined) return;
+    detector.answeredLately = true;
     detector.heardAtListenedMs = this.#listenedMs;
     if (detector.heardAtMs === undefined || detector.heardAtMs < this.#passedAtMs)
       detector.heardAtMs = this.#passedAtMs;
@@ -73,11 +114,27 @@ export class Detectors {
   }
 
   /** Evidence against the peer. */
-  doubted(node: string, evidence: Exclude<Evidence, { kind: 'answered' | 'silent' }>): void {
+  doubted(node: string, { kind }: { readonly kind: 'no-responders' | 'refused' | 'unanswered' }): void {
     const detector = this.#detectors.get(node);
     if (detector === undefined || detector.suspicion === 'down') return;
-    if (detector.suspicion === 'suspect' && evidence.kind === 'unanswered') return;
-    send(detector, evidence);
+    if (kind !== 'unanswered') send(detector, { kind });
+    else if (detector.suspicion === 'up') this.#suspect(node, detector, { kind, phi: this.#options.phiPerTry() });
+  }
+
+  /** Another node, which has asked others, believes that incarnation of the peer down. @returns whether that is news. */
+  accused(node: string, incarnation: number): boolean {
+    const detector = this.#detectors.get(node);
+    const known = this.#options.incarnationOf(node);
+    if (detector === undefined || (known !== undefined && known > incarnation)) return false;
+    const evidence: Evidence = { kind: 'accused', phi: triesPerAccusation * this.#options.phiPerTry() };
+    if (detector.suspicion !== 'down') this.#suspect(node, detector, evidence);
+    return true;
+  }
+
+  /** A probe of the peer ended without an answer. */
+  probed(node: string, evidence: Extract<Evidence, { kind: 'probed' }>): void {
+    const detector = this.#detectors.get(node);
+    if (detector !== undefined) send(detector, evidence);
   }
 
   /** The peer sent this node a message. */
@@ -85,28 +142,39 @@ export class Detectors {
     const detector = this.#detectors.get(node);
     if (detector === undefined) return;
     this.#hear(detector);
-    if (detector.suspicion !== 'up') detector.actor.send({ type: 'peer.contacted' });
+    if (detector.suspicion === 'down') detector.actor.send({ type: 'peer.contacted' });
   }
 
-  /** Others have later news of the peer: it lives, somewhere. */
+  /** Others have later news of the peer: it lives, somewhere, or did a while ago. */
   rumoured(node: string): void {
     const detector = this.#detectors.get(node);
-    if (detector !== undefined) this.#hear(detector);
+    if (detector === undefined) return;
+    this.#hear(detector);
+    if (detector.suspicion === 'down') detector.actor.send({ type: 'peer.contacted' });
+    if (detector.suspicion !== 'suspect' || detector.suspectedAs === undefined) return;
+    const incarnation = this.#options.incarnationOf(node);
+    if (incarnation !== undefined && incarnation > detector.suspectedAs) send(detector, { kind: 'refuted' });
   }
 
-  /** A round has passed: silences are judged, suspects and peers that are down probed. */
+  /** A round has passed: silences are judged; suspects, some of those that are down, and this node's ward are probed. */
   roundPassed(connected: boolean): void {
-    const { clock, roundMs } = this.#options;
+    const { clock, health, roundMs } = this.#options;
     const nowMs = clock.monotonicMs();
-    this.#listenedMs += listenedMs(nowMs - this.#passedAtMs, roundMs, connected);
+    const elapsedMs = nowMs - this.#passedAtMs;
+    // Rounds are up to a tenth longer than their length.
+    if (!isPunctual(elapsedMs, roundMs * 1.1)) health.worsen();
+    health.roundPassed();
+    this.#listenedMs += listenedMs(elapsedMs, roundMs, connected);
     this.#passedAtMs = nowMs;
     if (!connected) return;
-    const limitMs = this.#options.suspectAfterMs ?? suspectAfterMs(this.#detectors.size + 1, Math.max(roundMs, beatMs));
-    for (const detector of this.#inTurn()) {
-      const silentMs = this.#listenedMs - detector.heardAtListenedMs;
-      if (detector.suspicion !== 'up') detector.actor.send({ type: 'round.passed' });
-      else if (silentMs >= limitMs) send(detector, { kind: 'silent', silentMs, limitMs });
+    let downPings = 0;
+    for (const [node, detector] of this.#inTurn()) {
+      if (detector.suspicion === 'up') this.#judgeSilence(node, detector);
+      else if (detector.suspicion === 'suspect' || downPings++ < maxDownPings)
+        detector.actor.send({ type: 'round.passed' });
     }
+    this.#pingWard();
+    for (const detector of this.#detectors.values()) detector.answeredLately = false;
   }
 
   /** Stops watching. */
@@ -114,34 +182,66 @@ export class Detectors {
     this.watch(new Set());
   }
 
+  #judgeSilence(node: string, detector: Detector): void {
+    const phi = phiOfSilence(this.#listenedMs - detector.heardAtListenedMs, detector.gaps);
+    if (phi >= suspectPhi) this.#suspect(node, detector, { kind: 'silent', phi });
+  }
+
+  /** Where requests are few, nothing else tells soon that a peer has died. */
+  #pingWard(): void {
+    const candidates: string[] = [];
+    for (const [node, { suspicion }] of this.#detectors) if (suspicion !== 'down') candidates.push(node);
+    const ward = wardOf(this.#options.self, candidates);
+    const detector = ward === undefined ? undefined : this.#detectors.get(ward);
+    if (ward !== undefined && detector?.suspicion === 'up' && !detector.answeredLately) this.#options.ping(ward);
+  }
+
   /** All detectors, each round from another start: probes are bounded, and every peer gets its turn. */
-  #inTurn(): Detector[] {
-    const all = [...this.#detectors.values()];
-    const start = all.length === 0 ? 0 : this.#rounds++ % all.length;
+  #inTurn(): [string, Detector][] {
+    const all = [...this.#detectors];
+    const start = all.length === 0 ? 0 : (this.#rounds++ * maxDownPings) % all.length;
     return [...all.slice(start), ...all.slice(0, start)];
   }
 
   #hear(detector: Detector): void {
+    const gapMs = this.#listenedMs - detector.newsAtListenedMs;
+    if (gapMs > 0 && detector.suspicion !== 'down') detector.gaps = withGap(detector.gaps, gapMs);
+    detector.newsAtListenedMs = this.#listenedMs;
     detector.heardAtListenedMs = this.#listenedMs;
     detector.heardAtMs = this.#options.clock.monotonicMs();
   }
 
-  #start(node: string): Detector {
-    const { clock, probe, onTransition, onError } = this.#options;
+  #suspect(node: string, detector: Detector, evidence: Evidence): void {
+    if (detector.suspicion === 'up') detector.suspectedAs = this.#options.incarnationOf(node);
+    send(detector, evidence);
+  }
+
+  #start(node: string, gaps: Gaps): Detector {
+    const { clock, ping, probe, onTransition, onError } = this.#options;
     // Actions run before subscribers are told, and listeners of the transition may ask at once.
-    const announce = (status: 'up' | 'down') => {
+    const announce = (status: 'up' | 'down', vouched: boolean) => {
       detector.suspicion = status;
-      onTransition(node, status);
+      onTransition(node, status, vouched);
     };
     const machine = detectorMachine.provide({
       actions: {
+        ping: () => ping(node),
         probe: () => probe(node),
-        announceUp: () => announce('up'),
-        announceDown: () => announce('down'),
+        announceUp: () => announce('up', false),
+        announceDown: (_, { vouched }) => announce('down', vouched),
       },
     });
     const actor = createActor(machine, { clock });
-    const detector: Detector = { actor, suspicion: 'up', heardAtListenedMs: this.#listenedMs, heardAtMs: undefined };
+    const detector: Detector = {
+      actor,
+      suspicion: 'up',
+      suspectedAs: undefined,
+      gaps,
+      newsAtListenedMs: this.#listenedMs,
+      heardAtListenedMs: this.#listenedMs,
+      heardAtMs: undefined,
+      answeredLately: false,
+    };
     actor.subscribe({ next: (snapshot) => (detector.suspicion = snapshot.value), error: onError });
     actor.start();
     return detector;

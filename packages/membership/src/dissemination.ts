@@ -1,6 +1,7 @@
 import type { Bus, Clock, Random } from '@ringfort/bus';
 import type { MembershipRecord } from '@ringfort/ring/contract';
-import type { Gossip } from './gossip.ts';
+import type { Gossip, Purpose } from './gossip.ts';
+import type { HistoryExchange } from './history-exchange.ts';
 
 /** A change is told on after this long, so that what arrives together travels together; and not again within `pauseMs`. */
 const delayMs = 20;
@@ -14,6 +15,7 @@ export interface DisseminationOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly gossip: Gossip;
+  readonly histories: HistoryExchange;
   readonly timeoutMs: number;
   /** Longest wait for a peer that is told of a record by name. */
   readonly tellTimeoutMs: number;
@@ -23,7 +25,7 @@ export interface DisseminationOptions {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Who is spoken to, and when: everybody after a start, one random peer a round, a few at once when something has changed. */
+/** Who is spoken to, and when: everybody after a start, one random peer a round, a few that lack a change at once. */
 export class Dissemination {
   readonly #options: DisseminationOptions;
   #contacts: readonly string[] = [];
@@ -47,11 +49,11 @@ export class Dissemination {
 
   /** Makes contact with everybody at once: after a start, and when the bus is back. */
   hello(): void {
-    this.#exchangeWith(this.#contacts);
+    this.#exchangeWith(this.#contacts, 'greeting');
   }
 
   round(): void {
-    this.#exchangeWith(sample(this.#upContacts(), 1, this.#options.random));
+    this.#exchangeWith(sample(this.#upContacts(), 1, this.#options.random), 'round');
   }
 
   /** Something has changed: it is told on soon, once for all changes that come together. */
@@ -65,8 +67,8 @@ export class Dissemination {
 
   /** Tells a record to every peer that is up, and waits for them, but not longer than `tellTimeoutMs`; gossip brings it to the rest. */
   async tellAll(record: MembershipRecord): Promise<void> {
-    const { gossip, tellTimeoutMs, onFailure } = this.#options;
-    await Promise.all(this.#upContacts().map((id) => gossip.push(id, [record], tellTimeoutMs).catch(onFailure)));
+    const { histories, tellTimeoutMs, onFailure } = this.#options;
+    await Promise.all(this.#upContacts().map((id) => histories.push(id, record, tellTimeoutMs).catch(onFailure)));
   }
 
   stop(): void {
@@ -76,14 +78,16 @@ export class Dissemination {
 
   #spread(): void {
     this.#planned = false;
-    this.#spreadAtMs = this.#options.clock.monotonicMs();
-    this.#exchangeWith(sample(this.#upContacts(), this.#founded ? fanOut : foundingFanOut, this.#options.random));
+    const { clock, random, histories } = this.#options;
+    this.#spreadAtMs = clock.monotonicMs();
+    const lacking = this.#upContacts().filter((id) => !histories.isSettled(id));
+    this.#exchangeWith(sample(lacking, this.#founded ? fanOut : foundingFanOut, random), 'change');
   }
 
-  #exchangeWith(nodes: readonly string[]): void {
+  #exchangeWith(nodes: readonly string[], purpose: Purpose): void {
     const { bus, gossip, timeoutMs, muted } = this.#options;
     if (bus.status !== 'connected' || muted()) return;
-    for (const id of nodes) void gossip.exchange(id, timeoutMs);
+    for (const id of nodes) void gossip.exchange(id, timeoutMs, purpose);
   }
 
   #upContacts(): string[] {

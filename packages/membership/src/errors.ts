@@ -134,6 +134,17 @@ export class InvalidMembershipOptionsError extends MembershipError {
   }
 }
 
+/** Asked to ping a third node, this one cannot. */
+export class CannotPingError extends MembershipError {
+  readonly code = 'CANNOT_PING';
+  constructor(details: { node: string; pinging: number }) {
+    super(
+      `node ${details.node} cannot be pinged from here: it is not known, or ${details.pinging} pings for others are under way; ask another node.`,
+      details,
+    );
+  }
+}
+
 /** Codes of answers that mean: reachable, but it does not serve as the node of that id. */
 const notServingCodes: ReadonlySet<string> = new Set(['STORE_REPLACED', 'PROTOCOL_MISMATCH', 'UNKNOWN_VERB']);
 

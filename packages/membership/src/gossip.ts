@@ -1,14 +1,18 @@
 import type { Bus, Clock } from '@ringfort/bus';
-import type { MembershipRecord, RingVersion } from '@ringfort/ring/contract';
+import type { RingVersion } from '@ringfort/ring/contract';
 import type { z } from 'zod';
-import { gossip, type gossipReplySchema, type gossipRequestSchema, type NodeInfo, pushRecords } from './contract.ts';
+import { addressOf } from './address.ts';
+import { gossip, type gossipReplySchema, type gossipRequestSchema } from './contract.ts';
 import { isPunctual } from './detector-core.ts';
 import type { Detectors } from './detectors.ts';
 import { classifyFailure, codeOf } from './errors.ts';
-import { hashesLacking, recordsBeyond, sameVersion, takeBytes } from './history-core.ts';
+import { answerDigest, askOf } from './gossip-core.ts';
+import type { HistoryExchange } from './history-exchange.ts';
 import type { HistoryKeeper } from './history-keeper.ts';
 import type { Logger } from './logger.ts';
 import type { PeerNews } from './peer-news.ts';
+import { namesFrom, namesOf } from './roster-core.ts';
+import { type Stamp, unpackStamps } from './stamps-core.ts';
 
 type GossipRequest = z.infer<typeof gossipRequestSchema>;
 type GossipReply = z.infer<typeof gossipReplySchema>;
@@ -17,131 +21,110 @@ export interface GossipOptions {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly keeper: HistoryKeeper;
+  readonly histories: HistoryExchange;
   readonly detectors: () => Detectors;
   readonly news: PeerNews;
-  readonly info: () => NodeInfo;
   readonly logger: Logger;
 }
 
 /** How an exchange ended. `answered`: with an error, but it lives. `disconnected`: it never left, or this node came late. */
 export type ExchangeOutcome = 'exchanged' | ReturnType<typeof classifyFailure>;
 
-/** Records in one message, well below NATS's default payload of 1 MiB. */
-const maxBytesPerMessage = 262_144;
-/** Turns of one exchange: enough for the largest history (917,504 bytes), both ways. */
-const maxTurns = 16;
+/**
+ * What an exchange is for. `round`: news of everybody. `greeting`: the two speak of themselves alone. `change`: the histories alone.
+ */
+export type Purpose = 'round' | 'greeting' | 'change';
 
 /**
- * The exchange of histories and heartbeats between two nodes. The asker tells its version, and the hashes it holds if the versions may
- * differ; the answer brings what it lacks and names what the other lacks, which it pushes. Repeated until both are equal.
+ * The exchange of heartbeats and infos between two nodes, as scuttlebutt does it: the asker tells in a digest what it knows, which is news
+ * to the other where it is later; the answer brings what the other knows beyond it. No message is larger than `maxGossipBytes`, so what a
+ * round costs does not grow with the cluster or with its troubles. Where the histories differ, they are compared afterwards.
  */
 export class Gossip {
   readonly #options: GossipOptions;
+  /** Where in the members the next digest begins, when one message does not hold all. */
+  #cursor = 0;
 
   constructor(options: GossipOptions) {
     this.#options = options;
   }
 
   /** Exchanges with one peer. What that says of the peer goes to its detector; never rejects. */
-  async exchange(node: string, timeoutMs: number, purpose: 'round' | 'probe' = 'round'): Promise<ExchangeOutcome> {
-    const startedAtMs = this.#options.clock.monotonicMs();
+  async exchange(node: string, timeoutMs: number, purpose: Purpose = 'greeting'): Promise<ExchangeOutcome> {
+    const { clock, histories } = this.#options;
+    const startedAtMs = clock.monotonicMs();
     try {
-      const reply = await this.#ask(node, timeoutMs);
-      this.#weigh(node, reply);
-      await this.#level(node, reply, timeoutMs);
+      if (purpose !== 'change') await this.#ask(node, timeoutMs, purpose === 'round');
+      await histories.level(node, timeoutMs, (version) => this.#weigh(node, version));
       return 'exchanged';
     } catch (error) {
-      const elapsedMs = this.#options.clock.monotonicMs() - startedAtMs;
+      const elapsedMs = clock.monotonicMs() - startedAtMs;
       const outcome = classifyFailure(error);
       this.#log(node, outcome, error);
       if (outcome === 'timeout' && !isPunctual(elapsedMs, timeoutMs)) return 'disconnected';
-      this.#blame(node, outcome, purpose);
+      this.#blame(node, outcome);
       return outcome;
     }
   }
 
-  /** Answers a peer's `gossip`. */
-  answer(from: string, request: GossipRequest): GossipReply {
-    const { keeper, news, info, detectors } = this.#options;
-    this.#hear(request);
-    news.note(from, request.version, request.info);
-    if (this.#hasNothing(request.version)) detectors().doubted(from, { kind: 'refused' });
-    else detectors().contacted(from);
-    const holds = request.holds;
-    const { history, refused } = keeper;
-    const foreign = holds?.some((hash) => refused.has(hash)) ?? false;
-    return {
-      version: history.version,
-      records: holds === undefined ? [] : recordsBeyond(history, holds, maxBytesPerMessage),
-      wants: holds === undefined || foreign ? [] : hashesLacking(history, holds, refused),
-      beats: news.beats(),
-      info: info(),
-    };
+  /** Answers a peer's digest. */
+  answer(from: string, { version, self, about, stamps }: GossipRequest): GossipReply {
+    const { keeper, news } = this.#options;
+    const names = namesOf(about, news.roster);
+    const told = stampsIn(stamps);
+    this.#rumour([...news.hearProfiles([self]), ...news.hearStamps(names, told)]);
+    news.noteVersion(from, version);
+    if (about.roster !== undefined) news.noteRoster(from, about.roster);
+    this.contacted(from, version);
+    const own = { version: keeper.history.version, roster: news.roster.id };
+    return { ...own, ...answerDigest(news.table(), names, told) };
   }
 
-  /** Pushes records to a peer in as many messages as it takes. Rejects as the bus does. */
-  async push(node: string, records: readonly MembershipRecord[], timeoutMs: number): Promise<void> {
-    const { bus, news } = this.#options;
-    for (let sent = 0; sent < records.length; ) {
-      const chunk = takeBytes(records.slice(sent), maxBytesPerMessage);
-      const { version } = await bus.request(addressOf(node), pushRecords, { records: chunk }, { timeoutMs });
-      news.note(node, version);
-      sent += chunk.length;
-    }
-  }
-
-  async #ask(node: string, timeoutMs: number): Promise<GossipReply> {
-    const { bus, keeper, news, info } = this.#options;
-    const { version, records } = keeper.history;
-    const told = news.versionOf(node);
-    const holds = told !== undefined && sameVersion(told, version) ? {} : { holds: [...records.keys()] };
-    const request: GossipRequest = { version, ...holds, beats: news.beats(), info: info() };
-    const reply = await bus.request(addressOf(node), gossip, request, { timeoutMs });
-    this.#hear(reply);
-    news.note(node, reply.version, reply.info);
-    return reply;
-  }
-
-  /** Gives and takes until the versions are equal, or a turn moves nothing. */
-  async #level(node: string, first: GossipReply, timeoutMs: number): Promise<void> {
-    const { keeper } = this.#options;
-    let reply = first;
-    for (let turn = 0; turn < maxTurns; turn++) {
-      const blind = reply.records.length === 0 && reply.wants.length === 0;
-      const taken = reply.records.length === 0 ? 0 : await keeper.merge(reply.records, node);
-      const given = reply.wants.flatMap((hash) => keeper.history.records.get(hash) ?? []);
-      await this.push(node, given, timeoutMs);
-      const level = sameVersion(keeper.history.version, this.#options.news.versionOf(node) ?? reply.version);
-      if (level || taken + given.length === 0) {
-        // The first question may have come without `holds`, when the versions were believed equal: ask once more, with them.
-        if (level || !blind || turn > 0) return;
-      }
-      reply = await this.#ask(node, timeoutMs);
-    }
-  }
-
-  #weigh(node: string, reply: GossipReply): void {
+  /** A peer has asked something. */
+  contacted(from: string, version: RingVersion): void {
     const detectors = this.#options.detectors();
-    if (this.#hasNothing(reply.version)) detectors.doubted(node, { kind: 'refused' });
+    if (this.knowsNothing(version.size)) detectors.doubted(from, { kind: 'refused' });
+    else detectors.contacted(from);
+  }
+
+  async #ask(node: string, timeoutMs: number, isRound: boolean): Promise<void> {
+    const { bus, keeper, news } = this.#options;
+    const { version } = keeper.history;
+    const { roster } = news;
+    const start = this.#cursor;
+    // Before the first answer it is not known whether the other lists the same members.
+    const naming = news.knowsRoster(node) ? { roster, start } : { ids: namesFrom(roster, start) };
+    const ask = askOf({ self: news.ownProfile(), table: news.table(), ...(isRound ? naming : { ids: [node] }) });
+    if (isRound) this.#cursor = (start + ask.names.length) % Math.max(1, roster.names.length);
+    const { self, about, stamps } = ask;
+    const reply = await bus.request(addressOf(node), gossip, { version, self, about, stamps }, { timeoutMs });
+    news.noteVersion(node, reply.version);
+    news.noteRoster(node, reply.roster);
+    this.#rumour([...news.hearProfiles(reply.profiles), ...news.hearStamps(ask.names, stampsIn(reply.stamps))]);
+    this.#weigh(node, reply.version);
+  }
+
+  #weigh(node: string, version: RingVersion): void {
+    const detectors = this.#options.detectors();
+    if (this.knowsNothing(version.size)) detectors.doubted(node, { kind: 'refused' });
     else detectors.answered(node);
   }
 
   /** A node of the ring that knows nothing of it does not serve: its directory is empty. */
-  #hasNothing(version: RingVersion): boolean {
-    return this.#options.keeper.history.founding !== undefined && version.size === 0;
+  knowsNothing(records: number): boolean {
+    return this.#options.keeper.history.founding !== undefined && records === 0;
   }
 
-  #blame(node: string, outcome: ExchangeOutcome, purpose: 'round' | 'probe'): void {
+  #blame(node: string, outcome: ExchangeOutcome): void {
     const detectors = this.#options.detectors();
     if (outcome === 'answered') detectors.answered(node);
     if (outcome === 'no-responders' || outcome === 'refused') detectors.doubted(node, { kind: outcome });
-    if (outcome === 'timeout')
-      detectors.doubted(node, { kind: purpose === 'probe' ? 'probe-unanswered' : 'unanswered' });
+    if (outcome === 'timeout') detectors.doubted(node, { kind: 'unanswered' });
   }
 
-  #hear({ beats }: { beats: GossipRequest['beats'] }): void {
+  #rumour(nodes: readonly string[]): void {
     const detectors = this.#options.detectors();
-    for (const node of this.#options.news.hearBeats(beats)) detectors.rumoured(node);
+    for (const node of nodes) detectors.rumoured(node);
   }
 
   #log(node: string, outcome: ExchangeOutcome, error: unknown): void {
@@ -155,7 +138,7 @@ export class Gossip {
   }
 }
 
-/** Where a node's membership listens. */
-export function addressOf(node: string): string {
-  return `node.${node}.membership`;
+/** The contract has seen to it that they can be read. */
+function stampsIn(bytes: Uint8Array): Stamp[] {
+  return unpackStamps(bytes) ?? [];
 }

@@ -9,18 +9,15 @@ export function isNewer(a: Heartbeat, b: Heartbeat | undefined): boolean {
   return a.incarnation > b.incarnation || (a.incarnation === b.incarnation && a.beat > b.beat);
 }
 
-/** The entries of `heard` that are later than what is known: these nodes have lived since. */
-export function advances(
-  known: ReadonlyMap<string, Heartbeat>,
-  heard: Readonly<Record<string, Heartbeat>>,
-): [string, Heartbeat][] {
-  return Object.entries(heard).filter(([node, beat]) => isNewer(beat, known.get(node)));
-}
-
 /**
  * This node's own incarnation, given what others tell of it: when they know a higher one (its clock was set back between two starts), it
  * goes past that, so that its beats count as news again (SWIM, section 4.2: only the node itself raises its incarnation).
  */
 export function refute(incarnation: number, rumour: Heartbeat | undefined): number {
   return rumour !== undefined && rumour.incarnation > incarnation ? rumour.incarnation + 1 : incarnation;
+}
+
+/** The incarnation of a node that hears it is suspected: one higher, unless it has passed that one already (SWIM, section 4.2). */
+export function refuteSuspicion(incarnation: number, suspected: number): number {
+  return suspected === incarnation ? incarnation + 1 : incarnation;
 }

@@ -171,30 +171,6 @@ export function hasRoomToAuthor(history: History, limits: HistoryLimits = defaul
   return history.records.size < limits.maxRecords && history.bytes < limits.maxBytes;
 }
 
-/** Records whose hash is not among `holds`, at most `maxBytes` of them (one at least), in the order of insertion. */
-export function recordsBeyond(history: History, holds: readonly string[], maxBytes: number): MembershipRecord[] {
-  const held = new Set(holds);
-  return takeBytes(
-    [...history.records].filter(([hash]) => !held.has(hash)).map(([, record]) => record),
-    maxBytes,
-  );
-}
-
-/** The first records up to `maxBytes` and 4,096 (the contract's bound), one at least. */
-export function takeBytes(records: readonly MembershipRecord[], maxBytes: number): MembershipRecord[] {
-  let bytes = 0;
-  const end = records.findIndex((record, at) => {
-    bytes += encodedBytes(record);
-    return at > 0 && (bytes > maxBytes || at >= 4096);
-  });
-  return end === -1 ? [...records] : records.slice(0, end);
-}
-
-/** Hashes among `holds` that the history lacks and has not refused before. */
-export function hashesLacking(history: History, holds: readonly string[], refused: ReadonlySet<string>): string[] {
-  return holds.filter((hash) => !history.records.has(hash) && !refused.has(hash));
-}
-
 /** Lamport time of the next record authored on top of the history. */
 export function nextLamport(history: History): number {
   return history.lamport + 1;

@@ -8,8 +8,8 @@
  * ```
  */
 export * from './contract.ts';
-export { type Evidence, judge, type Suspicion, suspectAfterMs } from './detector-core.ts';
-export { type DetectorEvent, detectorMachine } from './detector-machine.ts';
+export { type Belief, type Doubt, type Evidence, judge, type Suspicion, suspectAfterMs } from './detector-core.ts';
+export { type DetectorContext, type DetectorEvent, detectorMachine } from './detector-machine.ts';
 export * from './errors.ts';
 export type { HistoryLimits } from './history-core.ts';
 export { type HistoryLog, historyLogOverMeta, type MetaStore, memoryHistoryLog } from './history-log.ts';

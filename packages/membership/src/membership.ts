@@ -2,19 +2,20 @@ import { emptyRing, foldHistory, type MembershipRecord, type Ring } from '@ringf
 import type { BucketSettings, RingVersion } from '@ringfort/ring/contract';
 import { type ActorRefFrom, createActor, fromPromise, type SnapshotFrom, toPromise } from 'xstate';
 import type { PeerStatus } from './contract.ts';
-import { Detectors } from './detectors.ts';
+import { Detection } from './detection.ts';
+import type { Detectors } from './detectors.ts';
 import { Dissemination } from './dissemination.ts';
 import { NotAMemberError, StoreReplacedError } from './errors.ts';
 import { foundingEffects } from './founding.ts';
 import { disagreements, foundersOf, type Standing, standingBeforeFounding, standingInRing } from './founding-core.ts';
 import { Gossip } from './gossip.ts';
 import { foundingRecordsOf, type History, nextLamport, sameVersion } from './history-core.ts';
+import { HistoryExchange } from './history-exchange.ts';
 import { HistoryKeeper } from './history-keeper.ts';
 import { membershipMachine, portStateOf } from './membership-machine.ts';
 import { checkOptions, defaultIntervals, type MembershipOptions } from './options.ts';
 import { PeerNews } from './peer-news.ts';
 import type { FailureReason, Membership, MembershipEvent, MembershipState } from './port.ts';
-import { Probes } from './probes.ts';
 import { Reporting } from './reporting.ts';
 import { Rounds } from './rounds.ts';
 import { Services } from './services.ts';
@@ -45,7 +46,8 @@ class ClusterMembership implements Membership {
   readonly #reporting: Reporting;
   readonly #news: PeerNews;
   readonly #gossip: Gossip;
-  readonly #probes: Probes;
+  readonly #detection: Detection;
+  readonly #histories: HistoryExchange;
   readonly #detectors: Detectors;
   readonly #dissemination: Dissemination;
   readonly #rounds: Rounds;
@@ -64,25 +66,25 @@ class ClusterMembership implements Membership {
     this.#options = options;
     this.#keeper = keeper;
     this.#reporting = reporting;
-    this.#news = new PeerNews(self.id, clock);
+    this.#news = new PeerNews({ self: self.id, clock, info: self.info });
     const logger = reporting.log.bind(reporting);
     const detectors = () => this.#detectors;
-    const gossip = new Gossip({ bus, clock, keeper, detectors, news: this.#news, info: self.info, logger });
+    const histories = new HistoryExchange({ bus, keeper, news: this.#news });
+    const gossip = new Gossip({ bus, clock, keeper, histories, detectors, news: this.#news, logger });
     this.#gossip = gossip;
-    this.#probes = new Probes({ bus, clock, gossip, timeoutMs: intervals.probeTimeoutMs });
-    this.#detectors = new Detectors({
-      clock,
-      roundMs: intervals.gossipMs,
-      suspectAfterMs: intervals.suspectAfterMs,
-      probe: (node) => this.#probes.probe(node),
-      onTransition: (node, status) => reporting.nodeChanged(node, status),
-      onError: (error) => reporting.broken(error),
+    this.#histories = histories;
+    const { probeTimeoutMs, gossipMs, suspectAfterMs } = intervals;
+    this.#detection = new Detection({
+      ...{ self: self.id, bus, clock, random, gossip, news: this.#news, reporting },
+      ...{ probeTimeoutMs, gossipMs, suspectAfterMs },
     });
+    this.#detectors = this.#detection.detectors;
     this.#dissemination = new Dissemination({
       bus,
       clock,
       random,
       gossip,
+      histories,
       timeoutMs: intervals.gossipTimeoutMs,
       tellTimeoutMs: intervals.probeTimeoutMs,
       isUp: (node) => this.isUp(node),
@@ -159,13 +161,21 @@ class ClusterMembership implements Membership {
   start(): void {
     const { bus } = this.#options;
     this.#services = new Services(bus, this.self, {
-      gossip: (from, request) => this.#answerGossip(from, request),
+      gossip: (from, request) => this.#answering(from, () => this.#gossip.answer(from, request)),
+      compare: (from, request) =>
+        this.#answering(from, () => {
+          this.#gossip.contacted(from, request.version);
+          return this.#histories.answer(from, request);
+        }),
       push: async (from, { records }) => {
         await this.#keeper.merge(records, from);
         return { version: this.#keeper.history.version };
       },
       view: ({ have }) => this.#view(have),
+      ping: (from, request) => this.#answerPing(from, request),
+      indirectPing: (request, timeoutMs) => this.#detection.probes.pingForOther(request, timeoutMs),
     });
+    this.#detection.listen();
     const status = bus.onStatus((now) => now === 'connected' && this.#dissemination.hello());
     this.#stopServing = () => status.unsubscribe();
     const onError = (error: unknown) => this.#reporting.broken(error);
@@ -192,7 +202,7 @@ class ClusterMembership implements Membership {
     const known = this.#ring.founded ? this.#ring.nodes.map(({ id }) => id) : foundersOf(this.#options.seeds);
     const contacts = known.filter((id) => id !== this.self);
     this.#dissemination.meet(contacts, this.#ring.founded);
-    this.#news.watch(new Set(contacts));
+    this.#news.watch(new Set(contacts), known);
     this.#detectors.watch(new Set(contacts));
   }
 
@@ -221,10 +231,9 @@ class ClusterMembership implements Membership {
   async #leave(): Promise<void> {
     this.#rounds.stop();
     this.#dissemination.stop();
-    this.#probes.stop();
+    this.#detection.stop();
     this.#services?.stop();
     this.#stopServing?.();
-    this.#detectors.stop();
     await this.#keeper.drained();
   }
 
@@ -248,11 +257,18 @@ class ClusterMembership implements Membership {
     this.#dissemination.round();
   }
 
-  #answerGossip(from: string, request: Parameters<Gossip['answer']>[1]) {
+  #answering<T>(from: string, answer: () => T): T {
     if (this.#state === 'refused') throw this.#storeReplaced();
-    const reply = this.#gossip.answer(from, request);
-    if (!this.isUp(from)) this.#probes.repeatLater(from, () => this.isUp(from));
+    const reply = answer();
+    if (!this.isUp(from)) this.#detection.probes.repeatLater(from, () => this.isUp(from));
     return reply;
+  }
+
+  #answerPing(from: string, { suspected }: { readonly suspected?: number | undefined }) {
+    if (this.#state === 'refused') throw this.#storeReplaced();
+    if (suspected !== undefined) this.#news.refuteSuspicion(suspected);
+    this.#detectors.contacted(from);
+    return { beat: this.#news.ownBeat(), records: this.#keeper.history.version.size };
   }
 
   #view(have: RingVersion | undefined) {

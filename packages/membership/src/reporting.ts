@@ -29,10 +29,10 @@ export class Reporting {
     const { clock, self } = options;
     this.#options = options;
     this.#nodes = new Announcements(clock, nodePauseMs, (node, status) =>
-      this.#publish(status === 'up' ? nodeUp : nodeDown, { node, observer: self }),
+      this.publish(status === 'up' ? nodeUp : nodeDown, { node, observer: self }),
     );
     this.#rings = new Announcements(clock, ringPauseMs, () => {
-      if (this.#version !== undefined) this.#publish(ringChanged, { node: self, version: this.#version });
+      if (this.#version !== undefined) this.publish(ringChanged, { node: self, version: this.#version });
     });
   }
 
@@ -90,7 +90,7 @@ export class Reporting {
   }
 
   /** An announcement is a convenience: nothing waits for it, so its failure is only logged. */
-  #publish<Q>(contract: Contract<Q, undefined>, body: Q): void {
+  publish<Q>(contract: Contract<Q, undefined>, body: Q): void {
     try {
       this.#options.bus.publish(`events.${contract.verb}`, contract, body);
     } catch (error) {

@@ -1,9 +1,19 @@
 import type { Bus, Inbound, Subscription } from '@ringfort/bus';
 import type { z } from 'zod';
+import { addressOf } from './address.ts';
 import {
+  compareHistories,
+  type compareReplySchema,
+  type compareRequestSchema,
   gossip,
   type gossipReplySchema,
   type gossipRequestSchema,
+  indirectPing,
+  type indirectPingReplySchema,
+  type indirectPingRequestSchema,
+  ping,
+  type pingReplySchema,
+  type pingRequestSchema,
   pushRecords,
   type pushRecordsReplySchema,
   type pushRecordsRequestSchema,
@@ -11,16 +21,21 @@ import {
   type viewReplySchema,
   type viewRequestSchema,
 } from './contract.ts';
-import { addressOf } from './gossip.ts';
 
 /** What the membership answers to others; `from` is the id of the node that asks. */
 export interface MembershipHandlers {
   gossip(from: string, request: z.infer<typeof gossipRequestSchema>): z.infer<typeof gossipReplySchema>;
+  compare(from: string, request: z.infer<typeof compareRequestSchema>): Promise<z.infer<typeof compareReplySchema>>;
   push(
     from: string,
     request: z.infer<typeof pushRecordsRequestSchema>,
   ): Promise<z.infer<typeof pushRecordsReplySchema>>;
   view(request: z.infer<typeof viewRequestSchema>): z.infer<typeof viewReplySchema>;
+  ping(from: string, request: z.infer<typeof pingRequestSchema>): z.infer<typeof pingReplySchema>;
+  indirectPing(
+    request: z.infer<typeof indirectPingRequestSchema>,
+    timeoutMs: number,
+  ): Promise<z.infer<typeof indirectPingReplySchema>>;
 }
 
 /** Puts the handlers behind the node's subject, and `kv.view` while the node is a member. */
@@ -36,8 +51,11 @@ export class Services {
     const address = addressOf(self);
     this.#own = [
       bus.serve(address, gossip, (body, inbound) => handlers.gossip(nodeOf(inbound), body)),
+      bus.serve(address, compareHistories, (body, inbound) => handlers.compare(nodeOf(inbound), body)),
       bus.serve(address, pushRecords, (body, inbound) => handlers.push(nodeOf(inbound), body)),
       bus.serve(address, view, (body) => handlers.view(body)),
+      bus.serve(address, ping, (body, inbound) => handlers.ping(nodeOf(inbound), body)),
+      bus.serve(address, indirectPing, (body, { timeoutMs }) => handlers.indirectPing(body, timeoutMs)),
     ];
   }
 

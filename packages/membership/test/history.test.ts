@@ -1,4 +1,4 @@
-import { foldHistory, recordHash } from '@ringfort/ring';
+import { foldHistory } from '@ringfort/ring';
 import type { MembershipRecord } from '@ringfort/ring/contract';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -9,12 +9,9 @@ import {
   emptyHistory,
   encodeRecord,
   foundingLamport,
-  hashesLacking,
   hasRoomToAuthor,
   mergeRecords,
   nextLamport,
-  recordsBeyond,
-  takeBytes,
 } from '../src/history-core.ts';
 
 const founders = ['n1', 'n2', 'n3'];
@@ -129,17 +126,6 @@ describe('the history', () => {
     expect(hasRoomToAuthor(history, limits)).toBe(false);
     const small = { ...defaultLimits, maxMergedBytes: 200 };
     expect(mergeRecords(emptyHistory, records, small).history.records.size).toBe(1);
-  });
-
-  it('tells what each side lacks', () => {
-    const mine = mergeRecords(emptyHistory, [...founding, configured('a')]).history;
-    const theirs = mergeRecords(emptyHistory, [...founding, configured('b')]).history;
-    const holds = [...theirs.records.keys()];
-    expect(recordsBeyond(mine, holds, 1e6)).toEqual([configured('a')]);
-    expect(hashesLacking(mine, holds, new Set())).toEqual([recordHash(configured('b'))]);
-    expect(hashesLacking(mine, holds, new Set(holds))).toEqual([]);
-    expect(recordsBeyond(mine, [], 1)).toHaveLength(1);
-    expect(takeBytes([], 10)).toEqual([]);
   });
 
   it('is read back from its log as it was, and not at all when an entry was changed', () => {

@@ -12,7 +12,14 @@ export const PREFIX = 'ringfort.ringfort.';
 /** Where answers come to. */
 export const REPLIES = `${PREFIX}${evil}.replies`;
 /** Messages of these speak with a member's authority once they are valid: the membership believes them, whoever sent them. */
-const believed: ReadonlySet<string> = new Set(['gossip', 'records.push', 'ring.changed', 'node.up', 'node.down']);
+const believed: ReadonlySet<string> = new Set([
+  'gossip.digest',
+  'history.compare',
+  'records.push',
+  'ring.changed',
+  'node.up',
+  'node.down',
+]);
 
 /** A frame, or the pieces of one, for a subject of a node, a queue group or a listener. */
 export function drawBusInput(random: SeededRandom): Input {

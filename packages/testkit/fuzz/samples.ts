@@ -6,6 +6,7 @@ import * as storage from '@ringfort/storage/contract';
 import { encodeContext, encodeObject, makeContext, updateObject } from '@ringfort/versioning';
 import { BodyCodec } from '../../bus/src/body-codec.ts';
 import { encodeVerb, FrameWriter, MessageKind } from '../../bus/src/frame-core.ts';
+import { packStamps } from '../../membership/src/stamps-core.ts';
 import type { SeededRandom } from '../src/index.ts';
 
 /** Valid inputs of every kind: what all spoilt ones begin as. */
@@ -96,11 +97,27 @@ function drawStorageAsk(random: SeededRandom): readonly [Contract, unknown] {
 }
 
 function drawMembershipAsk(random: SeededRandom): readonly [Contract, unknown] {
-  const beats = { n1: { incarnation: random.below(2 ** 31), beat: random.below(2 ** 31) } };
+  const life = { incarnation: random.below(2 ** 31), beat: random.below(2 ** 31) };
+  const entries = maybe(random, { ...info, storage: 'serving' });
+  const self = { node: 'n1', ...life, ...maybe(random, { info: { since: 0, version: 1 + random.below(9), entries } }) };
+  const about = random.pick([{ ids: nodes }, { roster: '0123456789abcdef', start: random.below(3), count: 3 }]);
+  const stamp = (position: number) => ({ position, life: random.below(2 ** 16), beat: life.beat, infoVersion: 1 });
+  const stamps = packStamps([0, 2].slice(random.below(2)).map(stamp));
+  const prefix = '0123'.slice(random.below(4));
+  const hash = '0123456789abcdef';
+  const comparison = {
+    parts: [{ prefix, count: random.below(99), sum: hash }],
+    lists: [{ prefix, hashes: [hash] }],
+    wants: [hash],
+    records: [drawRecord(random)],
+  };
   return random.pick<() => readonly [Contract, unknown]>([
-    () => [membership.gossip as Contract, { version, holds: ['0123456789abcdef'], beats, info }],
+    () => [membership.gossip as Contract, { version, self, about, stamps }],
+    () => [membership.compareHistories as Contract, { version, ...comparison }],
     () => [membership.pushRecords as Contract, { records: [drawRecord(random), drawRecord(random)] }],
     () => [membership.view as Contract, maybe(random, { have: version })],
+    () => [membership.ping as Contract, maybe(random, { suspected: random.below(2 ** 31) })],
+    () => [membership.indirectPing as Contract, { node: random.pick(nodes), ...maybe(random, { suspected: 1 }) }],
   ])();
 }
 
@@ -111,6 +128,10 @@ export function drawAsk(random: SeededRandom): Ask {
   const events = [membership.ringChanged, membership.nodeUp, membership.nodeDown] as readonly Contract[];
   if (kind === 0) {
     const contract = random.pick(events);
+    if (random.chance(0.2)) {
+      const body = { observer: 'n2', suspects: [{ node, incarnation: random.below(2 ** 31) }] };
+      return { address: 'events.node.suspected', contract: membership.nodeSuspected as Contract, body };
+    }
     return { address: `events.${contract.verb}`, contract, body: { node, version, observer: 'n2' } };
   }
   const [part, [contract, body]] =
@@ -151,7 +172,8 @@ export const served: ReadonlyMap<string, Contract> = new Map(
   [
     ...[kv.get, kv.put, kv.remove, kv.keys, kv.replicas],
     ...[storage.replicaRead, storage.replicaWrite, storage.replicaVerify, storage.replicaKeys],
-    ...[membership.gossip, membership.pushRecords, membership.view],
-    ...[membership.ringChanged, membership.nodeUp, membership.nodeDown],
+    ...[membership.gossip, membership.compareHistories, membership.pushRecords, membership.view],
+    ...[membership.ping, membership.indirectPing],
+    ...[membership.ringChanged, membership.nodeUp, membership.nodeDown, membership.nodeSuspected],
   ].map((contract): [string, Contract] => [contract.verb, contract as Contract]),
 );

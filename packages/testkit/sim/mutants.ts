@@ -202,8 +202,8 @@ export const mutants: readonly Mutant[] = [
     scenario: 'network',
     ...at(
       'membership/src/detector-core',
-      "case 'answered':\n            return 'up';",
-      "case 'answered':\n            return suspicion;",
+      "(evidence.kind === 'answered')",
+      "(evidence.kind === 'answered' && suspicion !== 'down')",
     ),
   },
   {

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { alignedTable, lineOf, withMarked } from './markdown-table.ts';
 import { measureScale, PARTITIONS, type ScaleRow, type Spread } from './scale.ts';
 
 const sizes = [5, 10, 30, 100];
 const SEED = 1;
-const [opening, closing] = ['<!-- scale: made by `npm run sim -- --scale` -->', '<!-- /scale -->'];
+const marks = ['<!-- scale: made by `npm run sim -- --scale` -->', '<!-- /scale -->'] as const;
 const MEBIBYTE = 1024 * 1024;
 const MAX_RSS_BYTES = 2_048 * MEBIBYTE;
 
@@ -18,21 +19,19 @@ export async function tellScale(document: string, tell: (line: string) => void):
     rows.push(row);
     tell(lineOf(cellsOf(row)));
   }
-  const made = [opening, '', ...tableOf(rows), '', closing].join('\n');
+  const made = [marks[0], '', ...tableOf(rows), '', marks[1]].join('\n');
   const before = existsSync(document) ? readFileSync(document, 'utf8') : '# The simulator\n\n## Large clusters\n';
   writeFileSync(document, withTable(before, made));
   const { peakRssBytes } = rows.at(-1)!;
-  const agreed = rows.every(({ foundedMs, changeMs, crashMs, silenceMs }) =>
-    [foundedMs, changeMs, crashMs, silenceMs].every((ms) => ms !== undefined),
+  const agreed = rows.every(({ foundedMs, changeMs, crashMs, silenceMs, togetherMs }) =>
+    [foundedMs, changeMs, crashMs, silenceMs, togetherMs].every((ms) => ms !== undefined),
   );
   return agreed && peakRssBytes <= MAX_RSS_BYTES;
 }
 
 /** The document with its table replaced, or put at its end. */
 export function withTable(text: string, made: string): string {
-  const [from, to] = [text.indexOf(opening), text.indexOf(closing)];
-  if (from === -1 || to < from) return `${text.trimEnd()}\n\n${made}\n`;
-  return text.slice(0, from) + made + text.slice(to + closing.length);
+  return withMarked(text, marks, made);
 }
 
 /** In the form that the formatter leaves alone. */
@@ -45,18 +44,15 @@ export function tableOf(rows: readonly ScaleRow[]): string[] {
     'silence known',
     'messages/s per node',
     'bytes/s per node',
+    'with a tenth down',
+    'with histories apart',
+    'together again',
     'first replicas per node',
     'replicas per node',
     'peak memory',
   ];
-  const cells = [columns, ...rows.map(cellsOf)];
-  const widths = columns.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
-  const lines = cells.map((row) => lineOf(row.map((cell, column) => cell.padStart(widths[column]!))));
-  const rule = lineOf(widths.map((width) => `${'-'.repeat(width - 1)}:`));
-  return [`${PARTITIONS} partitions, seed ${SEED}.`, '', lines[0]!, rule, ...lines.slice(1)];
+  return [`${PARTITIONS} partitions, seed ${SEED}.`, '', ...alignedTable(columns, rows.map(cellsOf))];
 }
-
-const lineOf = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
 
 function cellsOf(row: ScaleRow): string[] {
   return [
@@ -66,12 +62,16 @@ function cellsOf(row: ScaleRow): string[] {
     secondsText(row.crashMs),
     secondsText(row.silenceMs),
     row.messagesPerSecond.toFixed(1),
-    Math.round(row.bytesPerSecond).toLocaleString('en'),
+    bytesText(row.bytesPerSecond),
+    bytesText(row.bytesPerSecondDown),
+    bytesText(row.bytesPerSecondApart),
+    secondsText(row.togetherMs),
     spreadText(row.primaries),
     spreadText(row.replicas),
     `${Math.round(row.peakRssBytes / MEBIBYTE)} MiB`,
   ];
 }
 
+const bytesText = (bytes: number) => Math.round(bytes).toLocaleString('en');
 const secondsText = (ms: number | undefined) => (ms === undefined ? 'never' : `${(ms / 1_000).toFixed(2)} s`);
 const spreadText = ({ least, most, fair }: Spread) => `${least} to ${most}, fair ${Number(fair.toFixed(1))}`;

@@ -27,6 +27,11 @@ export interface ScaleRow {
   /** Of a node in a second without requests: what it sends, payloads alone. */
   readonly messagesPerSecond: number;
   readonly bytesPerSecond: number;
+  /** The same with a tenth of the nodes down (two at least), and with the others in two halves whose histories come apart. */
+  readonly bytesPerSecondDown: number;
+  readonly bytesPerSecondApart: number;
+  /** Until all that are left held the same history, from the end of the split. */
+  readonly togetherMs: number | undefined;
   /** Partitions of which a node is the first replica, and one of three. */
   readonly primaries: Spread;
   readonly replicas: Spread;
@@ -43,6 +48,8 @@ const LOOK_MS = 10;
 const START_WITHIN_MS = 1_000;
 const CALM_MS = 10_000;
 const STEADY_MS = 30_000;
+/** Buckets that each side of a split configures. */
+const CHANGES_APART = 20;
 
 /** Founds a cluster, changes something, watches it idle, and takes two nodes away. */
 export async function measureScale(nodes: number, seed: number): Promise<ScaleRow> {
@@ -94,8 +101,10 @@ class ScaleRun {
     const [first, second] = this.#random.shuffle([...this.#nodes]);
     const crashMs = await this.#lose(first!, true);
     const silenceMs = await this.#lose(second!, false);
+    const trouble = await this.#trouble();
     const peakRssBytes = process.resourceUsage().maxRSS * 1024;
-    return { nodes: this.#nodes.length, foundedMs, changeMs, crashMs, silenceMs, ...rates, ...loads, peakRssBytes };
+    const times = { foundedMs, changeMs, crashMs, silenceMs };
+    return { nodes: this.#nodes.length, ...times, ...rates, ...trouble, ...loads, peakRssBytes };
   }
 
   #found(): Promise<number | undefined> {
@@ -123,7 +132,7 @@ class ScaleRun {
   async #steadyRates() {
     const { frames, bytes } = this.#network;
     await this.#clock.advanceAsync(STEADY_MS);
-    const perNode = (count: number) => (count * 1_000) / STEADY_MS / this.#nodes.length;
+    const perNode = (count: number) => (count * 1_000) / STEADY_MS / this.#left.length;
     return {
       messagesPerSecond: perNode(this.#network.frames - frames),
       bytesPerSecond: perNode(this.#network.bytes - bytes),
@@ -132,8 +141,35 @@ class ScaleRun {
 
   #lose(lost: SimNode, noticed: boolean): Promise<number | undefined> {
     lost.kill(noticed);
-    const left = this.#nodes.filter(({ life }) => life !== undefined);
-    return this.#until(() => left.every(({ life }) => !life!.membership.isUp(lost.id)));
+    return this.#until(() => this.#left.every(({ life }) => !life!.membership.isUp(lost.id)));
+  }
+
+  async #trouble() {
+    const down = this.#nodes.length - this.#left.length;
+    for (const node of this.#left.slice(0, Math.max(0, this.#nodes.length / 10 - down))) node.kill(true);
+    await this.#clock.advanceAsync(CALM_MS);
+    const bytesPerSecondDown = (await this.#steadyRates()).bytesPerSecond;
+    const halves = [this.#left.filter((_, at) => at % 2 === 0), this.#left.filter((_, at) => at % 2 === 1)];
+    for (const half of halves)
+      for (const { id } of half)
+        for (const other of this.#left)
+          if (!half.includes(other)) this.#network.faults.cutOneWay(`node.${id}`, `node.${other.id}`);
+    await this.#clock.advanceAsync(CALM_MS);
+    const settings = { n: 1, r: 1, w: 1, conflict: 'siblings' as const };
+    const changes = halves.flatMap(([author], half) =>
+      Array.from({ length: CHANGES_APART }, (_, at) =>
+        author!.life!.membership.configureBucket(`apart-${half}-${at}`, settings),
+      ),
+    );
+    const { bytesPerSecond: bytesPerSecondApart } = await this.#steadyRates();
+    await Promise.all(changes);
+    this.#network.faults.heal();
+    const all = () => new Set(this.#left.map((node) => this.#ringOf(node).version.digest)).size === 1;
+    return { bytesPerSecondDown, bytesPerSecondApart, togetherMs: await this.#until(all) };
+  }
+
+  get #left(): SimNode[] {
+    return this.#nodes.filter(({ life }) => life !== undefined);
   }
 
   #ringOf(node: SimNode): Ring {

@@ -1,4 +1,5 @@
 import type { DeleteRequest, GetReply, GetRequest, PutRequest, WriteReply } from '@ringfort/coordinator/contract';
+import type { compareRequestSchema, gossipReplySchema, gossipRequestSchema } from '@ringfort/membership/contract';
 import type {
   ReplicaReadReply,
   ReplicaReadRequest,
@@ -16,8 +17,14 @@ import {
   parseDot,
   type VersionedObject,
 } from '@ringfort/versioning';
+import type { z } from 'zod';
+// What travels is read with the part that the membership itself reads it with: it exports none of them.
+import { unpackStamps } from '../../membership/src/stamps-core.ts';
 import type { ActorNames } from './actor-names.ts';
 import type { SeenMessage } from './event-log.ts';
+
+type GossipRequest = z.infer<typeof gossipRequestSchema>;
+type GossipReply = z.infer<typeof gossipReplySchema>;
 
 const MAX_VALUE_CHARS = 24;
 
@@ -110,17 +117,36 @@ export class Wording {
     },
     'node.up': { request: ({ node }: { node: string }) => `${this.#nodeName(node)} is up`, reply: () => '' },
     'node.down': { request: ({ node }: { node: string }) => `${this.#nodeName(node)} is down`, reply: () => '' },
+    'node.suspected': {
+      request: ({ suspects }: { suspects: { node: string }[] }) =>
+        `suspected: ${suspects.map(({ node }) => this.#nodeName(node)).join(' ')}`,
+      reply: () => '',
+    },
+    ping: {
+      request: ({ suspected }: { suspected?: number }) =>
+        suspected === undefined ? 'ping' : 'ping: you are suspected',
+      reply: () => 'ping: here',
+    },
+    'ping.indirect': {
+      request: ({ node }: { node: string }) => `ping ${this.#nodeName(node)} for me`,
+      reply: ({ beat }: { beat?: object }) => (beat === undefined ? 'it does not answer' : 'it answers'),
+    },
     'records.push': {
       request: ({ records }: { records: { kind: string }[] }) =>
         `records: ${records.map(({ kind }) => kind).join(' ')}`,
       reply: () => 'records taken',
     },
-    gossip: {
-      request: ({ beats, holds }: { beats: object; holds?: unknown[] }) =>
-        `gossip: ${Object.keys(beats).length} heartbeats${holds === undefined ? '' : `, holds ${holds.length} records`}`,
-      reply: ({ beats, records, wants }: { beats: object; records: unknown[]; wants: unknown[] }) =>
-        `gossip: ${Object.keys(beats).length} heartbeats, ${records.length} records for you, wants ${wants.length}`,
+    'gossip.digest': {
+      request: ({ about: { ids, count = 0 } }: GossipRequest) =>
+        `digest: ${ids === undefined ? `${count} members` : ids.map(this.#nodeName).join(' ')}`,
+      reply: ({ stamps, profiles }: GossipReply) => {
+        const told = profiles.map(
+          ({ node, info }) => `${this.#nodeName(node)}${info === undefined ? '' : ' with info'}`,
+        );
+        return `deltas: ${unpackStamps(stamps)?.length ?? 0} heartbeats${told.length === 0 ? '' : `, all of ${told.join(', ')}`}`;
+      },
     },
+    'history.compare': comparison,
   };
 
   #actor(actor: string, node: string): string {
@@ -148,6 +174,20 @@ export class Wording {
   #bytes(object: Uint8Array, node: string): string {
     return this.object(decodeObject(object), node);
   }
+}
+
+/** Question and answer have the same form; they say what they have to say, or that there is nothing left. */
+const comparison: VerbWording = { request: comparisonText, reply: comparisonText };
+
+function comparisonText({ parts, lists, wants, records }: z.infer<typeof compareRequestSchema>): string {
+  const listed = lists.reduce((sum, { hashes }) => sum + hashes.length, 0);
+  const said = [
+    ...(parts.length > 0 ? [`${parts.length} parts`] : []),
+    ...(lists.length > 0 ? [`holds ${listed} records`] : []),
+    ...(wants.length > 0 ? [`wants ${wants.length}`] : []),
+    ...(records.length > 0 ? [`records: ${records.map(({ kind }) => kind).join(' ')}`] : []),
+  ];
+  return `compare: ${said.join(', ') || 'nothing more'}`;
 }
 
 interface VerbWording {

@@ -46,7 +46,7 @@ export function errorCodeOf(frame: Buffer): string | undefined {
 /** What is served behind a subject, so that the frames get past the first door. */
 function verbsOf(subject: string): readonly string[] {
   if (subject.endsWith('.storage')) return ['replica.read', 'replica.write', 'replica.keys'];
-  if (subject.endsWith('.membership')) return ['gossip', 'records.push', 'view'];
+  if (subject.endsWith('.membership')) return ['gossip.digest', 'history.compare', 'records.push', 'view'];
   if (subject.includes('.kv.')) return [subject.slice(subject.lastIndexOf('.') + 1)];
   return ['get', 'put', 'delete', 'keys', 'replicas'];
 }

@@ -7,6 +7,7 @@ import {
   type MembershipEvent,
   type MembershipOptions,
   memoryHistoryLog,
+  type NodeInfo,
 } from '../../src/index.ts';
 import { ManualClock, seeded } from './manual-clock.ts';
 
@@ -26,6 +27,7 @@ export interface StartOptions {
   readonly partitions?: number;
   readonly zone?: string;
   readonly clock?: Clock;
+  readonly info?: () => NodeInfo;
   readonly intervals?: MembershipOptions['intervals'];
 }
 
@@ -59,7 +61,7 @@ export class TestCluster {
         store: options.store ?? `store-of-${id}`,
         weight: 1,
         zone: options.zone ?? 'z',
-        info: () => ({ version: '0.1.0', hintsHeld: 0 }),
+        info: options.info ?? (() => ({ version: '0.1.0', hintsHeld: 0 })),
       },
       seeds: options.seeds ?? ['n1', 'n2', 'n3'],
       partitions: options.partitions ?? 32,

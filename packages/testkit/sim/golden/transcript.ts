@@ -5,7 +5,19 @@ import type { ScriptCluster } from './script-cluster.ts';
 const MAX_LINES = 150;
 
 /** What goes on all the time; shown only when a script asks for it. */
-const background = new Set(['gossip', 'records.push', 'view', 'run', 'node.up', 'node.down', 'ring.changed']);
+const background = new Set([
+  'gossip.digest',
+  'history.compare',
+  'records.push',
+  'ping',
+  'ping.indirect',
+  'view',
+  'run',
+  'node.up',
+  'node.down',
+  'node.suspected',
+  'ring.changed',
+]);
 
 /**
  * What happened since a block began, a line each: when, who (or from whom to whom), what. A copy that is stored as a message brought it is not
