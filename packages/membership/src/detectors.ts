@@ -189,7 +189,8 @@ export class Detectors {
 
   /** Where requests are few, nothing else tells soon that a peer has died. */
   #pingWard(): void {
-    const candidates = this.nodes.filter((node) => this.suspicionOf(node) !== 'down');
+    const candidates: string[] = [];
+    for (const [node, { suspicion }] of this.#detectors) if (suspicion !== 'down') candidates.push(node);
     const ward = wardOf(this.#options.self, candidates);
     const detector = ward === undefined ? undefined : this.#detectors.get(ward);
     if (ward !== undefined && detector?.suspicion === 'up' && !detector.answeredLately) this.#options.ping(ward);

@@ -62,26 +62,36 @@ function bounded(gapMs: number): number {
   return Math.min(longestGapMs, Math.max(1, gapMs));
 }
 
-/** What became of attempts to reach peers that turned out to live: how likely one fails by bad luck. Older ones fade. */
+/** What became of attempts to reach peers that turned out to live: how likely one fails by bad luck, of late and for longer. */
 export interface Luck {
-  readonly answered: number;
-  readonly lost: number;
+  readonly lately: number;
+  readonly longer: number;
 }
 
-const maxTries = 128;
+/** How many attempts count; those before fade. */
+const fewTries = 16;
+const manyTries = 128;
 const leastLoss = 0.01;
 const mostLoss = 0.8;
 
 /** Before anything was tried: a good network. */
-export const goodLuck: Luck = { answered: maxTries * (1 - leastLoss), lost: maxTries * leastLoss };
+export const goodLuck: Luck = { lately: leastLoss, longer: leastLoss };
 
 /** With one answer, and with how many attempts were lost before it. */
-export function withAnswer({ answered, lost }: Luck, lostTries: number): Luck {
-  const scale = maxTries / (answered + lost + 1 + lostTries);
-  return { answered: (answered + 1) * scale, lost: (lost + lostTries) * scale };
+export function withAnswer({ lately, longer }: Luck, lostTries: number): Luck {
+  return { lately: faded(lately, lostTries, fewTries), longer: faded(longer, lostTries, manyTries) };
 }
 
-/** The suspicion that one attempt without an answer adds: 2 in a good network, 1 where one in ten is lost. */
-export function phiOfLoss({ answered, lost }: Luck): number {
-  return -Math.log10(Math.min(mostLoss, Math.max(leastLoss, lost / (answered + lost))));
+function faded(loss: number, lostTries: number, memory: number): number {
+  return (loss * memory + lostTries) / (memory + 1 + lostTries);
+}
+
+/** The suspicion that one attempt without an answer adds: 2 in a good network, 1 where one in ten is lost. Losses that set in are heeded soon. */
+export function phiOfLoss({ lately, longer }: Luck): number {
+  return -Math.log10(Math.min(mostLoss, Math.max(leastLoss, lately, longer)));
+}
+
+/** No more than that, where some of those that were asked for help did not answer in time, and some did: much is being lost just now. */
+export function phiAmongHelpers(phi: number, asked: number, heard: number): number {
+  return heard === 0 || heard === asked ? phi : Math.min(phi, -Math.log10((asked - heard) / (asked + 1)));
 }

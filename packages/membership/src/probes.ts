@@ -9,7 +9,7 @@ import type { Gossip } from './gossip.ts';
 import type { Heartbeat } from './heartbeat-core.ts';
 import type { LocalHealth } from './local-health.ts';
 import type { PeerNews } from './peer-news.ts';
-import { goodLuck, type Luck, phiOfLoss, withAnswer } from './phi-core.ts';
+import { goodLuck, type Luck, phiAmongHelpers, phiOfLoss, withAnswer } from './phi-core.ts';
 import { type PingOutcome, type PingReply, pingPeer } from './pings.ts';
 
 /** Pings in flight, probes in flight, and pings for others; a peer that finds no room has its turn in a later round. */
@@ -89,7 +89,7 @@ export class Probes {
       this.#learn(node, outcome);
       if (outcome.kind !== 'unanswered') return;
       if (helpers.count > 0 && helpers.heard === 0) this.#options.health.worsen();
-      const phi = this.phiPerTry;
+      const phi = phiAmongHelpers(this.phiPerTry, helpers.count, helpers.heard);
       const denials = { count: helpers.denials, phi: phi * helperTries };
       const { count, vouched } = helpers;
       detectors().probed(node, { kind: 'probed', phi: phi * tries, helpers: count, denials, vouched });

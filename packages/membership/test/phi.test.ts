@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { assumedGaps, type Gaps, goodLuck, phiOfLoss, phiOfSilence, withAnswer, withGap } from '../src/phi-core.ts';
+import {
+  assumedGaps,
+  type Gaps,
+  goodLuck,
+  phiAmongHelpers,
+  phiOfLoss,
+  phiOfSilence,
+  withAnswer,
+  withGap,
+} from '../src/phi-core.ts';
 
 const anyMs = fc.double({ min: 0, max: 1e9, noNaN: true });
 const gapMs = fc.double({ min: 1, max: 100_000, noNaN: true });
@@ -83,8 +92,29 @@ describe('the suspicion of a request without an answer', () => {
       }),
     );
     expect(tries([])).toBe(2);
-    // One in ten is lost; then one in two.
-    expect(tries(Array.from({ length: 900 }, (_, i) => (i % 9 === 0 ? 1 : 0)))).toBeCloseTo(1, 0);
+    // One in ten is lost; then one in two, and that is noticed soon.
+    const oneInTen = Array.from({ length: 900 }, (_, i) => (i % 9 === 0 ? 1 : 0));
+    expect(tries(oneInTen)).toBeGreaterThan(0.75);
+    expect(tries(oneInTen)).toBeLessThan(1.1);
+    expect(tries([...oneInTen, ...Array.from({ length: 10 }, () => 1)])).toBeLessThan(0.5);
     expect(tries(Array.from({ length: 900 }, () => 1))).toBeCloseTo(0.3, 1);
+  });
+
+  it('is worth less the more helpers fell silent while others did not', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0.1, max: 2, noNaN: true }),
+        fc.integer({ min: 2, max: 3 }),
+        fc.nat(2),
+        (phi, asked, silent) => {
+          fc.pre(silent < asked);
+          const worth = (count: number) => phiAmongHelpers(phi, asked, asked - count);
+          expect(worth(0)).toBe(phi);
+          expect(worth(asked)).toBe(phi);
+          expect(worth(silent)).toBeLessThanOrEqual(worth(Math.max(0, silent - 1)));
+          expect(worth(silent)).toBeGreaterThan(0);
+        },
+      ),
+    );
   });
 });

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { tellDetection } from './detection-table.ts';
 import { runGoldenFiles } from './golden/golden-files.ts';
 import { runBatch } from './jobs.ts';
 import { findMutants } from './mutation.ts';
@@ -35,6 +36,8 @@ const usage = `npm run sim -- [--seed S] [--runs N] [--scenario NAME] [--seconds
   --golden    runs the golden scripts whose names hold this (\`all\`), and tells where one prints something else than it says
   --update    writes down what the golden scripts print now: look at the difference before it is committed
   --scale     measures clusters of up to 100 nodes instead, and writes the table into docs/simulator.md
+  --detection measures how soon a lost node is known, and how often one is believed lost by mistake, and writes the tables into
+              docs/failure-detection.md; half an hour or more
   --log       writes the event log of the runs to a file
 `;
 
@@ -59,6 +62,7 @@ function readOptions() {
       first: { type: 'boolean', default: false },
       mutants: { type: 'string' },
       scale: { type: 'boolean', default: false },
+      detection: { type: 'boolean', default: false },
       golden: { type: 'string' },
       update: { type: 'boolean', default: false },
       log: { type: 'string' },
@@ -80,11 +84,12 @@ function readOptions() {
     faults: maybe(values.faults),
     variant: maybe(values.variant),
   };
-  const { scenario, log, help, first, mutants, scale, golden, update } = values;
+  const { scenario, log, help, first, mutants, scale, detection, golden, update } = values;
   const seed = values.seed === undefined ? Math.floor(Math.random() * MAX_SEED) : number(values.seed);
   const [runs, seconds, tries] = [number(values.runs), number(values.seconds), number(values.shrink)];
   const jobs = Math.max(1, number(values.jobs));
-  return { seed, runs, jobs, seconds, tries, scenario, log, help, first, mutants, scale, golden, update, less };
+  const programs = { help, mutants, scale, detection, golden, update };
+  return { seed, runs, jobs, seconds, tries, scenario, log, first, ...programs, less };
 }
 
 /** Tells of a failed run, after it was made as simple as it can be while the same invariant breaks. */
@@ -135,6 +140,7 @@ async function main(): Promise<number> {
   }
   if (options.golden !== undefined) return tellGolden(options.golden, options.update);
   if (options.scale) return (await tellScale('docs/simulator.md', tell)) ? 0 : 1;
+  if (options.detection) return (await tellDetection('docs/failure-detection.md', tell)) ? 0 : 1;
   if (options.mutants !== undefined) return tellMutants(options.mutants, options);
   const { seed, runs, jobs, seconds, tries, scenario, log, less, first } = options;
   const totals = newTotals();

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { alignedTable, lineOf, withMarked } from './markdown-table.ts';
 import { measureScale, PARTITIONS, type ScaleRow, type Spread } from './scale.ts';
 
 const sizes = [5, 10, 30, 100];
 const SEED = 1;
-const [opening, closing] = ['<!-- scale: made by `npm run sim -- --scale` -->', '<!-- /scale -->'];
+const marks = ['<!-- scale: made by `npm run sim -- --scale` -->', '<!-- /scale -->'] as const;
 const MEBIBYTE = 1024 * 1024;
 const MAX_RSS_BYTES = 2_048 * MEBIBYTE;
 
@@ -18,7 +19,7 @@ export async function tellScale(document: string, tell: (line: string) => void):
     rows.push(row);
     tell(lineOf(cellsOf(row)));
   }
-  const made = [opening, '', ...tableOf(rows), '', closing].join('\n');
+  const made = [marks[0], '', ...tableOf(rows), '', marks[1]].join('\n');
   const before = existsSync(document) ? readFileSync(document, 'utf8') : '# The simulator\n\n## Large clusters\n';
   writeFileSync(document, withTable(before, made));
   const { peakRssBytes } = rows.at(-1)!;
@@ -30,9 +31,7 @@ export async function tellScale(document: string, tell: (line: string) => void):
 
 /** The document with its table replaced, or put at its end. */
 export function withTable(text: string, made: string): string {
-  const [from, to] = [text.indexOf(opening), text.indexOf(closing)];
-  if (from === -1 || to < from) return `${text.trimEnd()}\n\n${made}\n`;
-  return text.slice(0, from) + made + text.slice(to + closing.length);
+  return withMarked(text, marks, made);
 }
 
 /** In the form that the formatter leaves alone. */
@@ -52,14 +51,8 @@ export function tableOf(rows: readonly ScaleRow[]): string[] {
     'replicas per node',
     'peak memory',
   ];
-  const cells = [columns, ...rows.map(cellsOf)];
-  const widths = columns.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
-  const lines = cells.map((row) => lineOf(row.map((cell, column) => cell.padStart(widths[column]!))));
-  const rule = lineOf(widths.map((width) => `${'-'.repeat(width - 1)}:`));
-  return [`${PARTITIONS} partitions, seed ${SEED}.`, '', lines[0]!, rule, ...lines.slice(1)];
+  return [`${PARTITIONS} partitions, seed ${SEED}.`, '', ...alignedTable(columns, rows.map(cellsOf))];
 }
-
-const lineOf = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
 
 function cellsOf(row: ScaleRow): string[] {
   return [
