@@ -183,6 +183,14 @@ export const settings: readonly Setting[] = [
     help: 'bytes of hints per node they are owed to (default: 268435456)',
   },
   {
+    path: 'antiEntropyIntervalSeconds',
+    flag: '--anti-entropy-interval',
+    argument: '<seconds>',
+    env: 'RINGFORT_ANTI_ENTROPY_INTERVAL',
+    kind: 'number',
+    help: 'how often replicas are compared and made equal; 0: never (default: 60)',
+  },
+  {
     path: 'timeoutMs',
     flag: '--timeout-ms',
     argument: '<ms>',

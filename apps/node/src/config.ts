@@ -88,6 +88,8 @@ export const nodeConfigSchema = z.strictObject({
     .default(256),
   durability: z.enum(['fsync', 'interval']).default('fsync'),
   limits: limitsSchema.prefault({}),
+  /** How often each pair of replicas is compared, so that they become equal without reads; 0: never. */
+  antiEntropyIntervalSeconds: z.number().min(0).max(86_400).default(60),
   /** Default deadline of a request. */
   timeoutMs: z.int().min(1).max(60_000).default(2000),
   tokens: z.array(tokenSchema).max(1024).default([]),

@@ -1,4 +1,5 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import type { AntiEntropy } from '@ringfort/anti-entropy';
 import type { Clock } from '@ringfort/bus';
 import type { Coordinator } from '@ringfort/coordinator';
 import type { ServedStorage, Store } from '@ringfort/storage';
@@ -15,6 +16,7 @@ export interface MetricSources {
   coordinator?: Coordinator | undefined;
   store?: Store | undefined;
   storage?: ServedStorage | undefined;
+  antiEntropy?: AntiEntropy | undefined;
 }
 
 /** One node's metrics in its own registry, so that several nodes of a process do not mix. */
@@ -47,6 +49,7 @@ export function createMetrics(nodeId: string, options: { defaultMetrics: boolean
     registry,
   }).addSeries();
   addCoordinatorMetrics(registers, sources);
+  addAntiEntropyMetrics(registers, sources);
   addStoreMetrics(registers, sources);
   addDiskFaultMetrics(registers, sources);
   const lag = addEventLoopLag(registers);
@@ -129,6 +132,39 @@ function addCoordinatorMetrics(registers: Registry[], sources: MetricSources): v
       },
     });
   }
+}
+
+function addAntiEntropyMetrics(registers: Registry[], sources: MetricSources): void {
+  const stats = () => sources.antiEntropy?.stats();
+  const counters = [
+    ['rounds_total', 'Comparisons of all shared partitions with a peer', 'rounds'],
+    ['failed_rounds_total', 'Comparisons that failed', 'failedRounds'],
+    ['exchanges_total', 'Exchanges of a partition that this node began', 'exchanges'],
+    ['failed_exchanges_total', 'Exchanges that ended early', 'failedExchanges'],
+    ['keys_sent_total', 'Records sent to a peer that lacked them, or held others', 'keysSent'],
+    ['keys_received_total', 'Records that a peer brought up to date here', 'keysReceived'],
+    ['bytes_sent_total', 'Bytes of records sent', 'bytesSent'],
+    ['bytes_received_total', 'Bytes of records received', 'bytesReceived'],
+  ] as const;
+  for (const [name, help, field] of counters) {
+    new Counter({
+      name: `ringfort_anti_entropy_${name}`,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(stats()?.[field] ?? 0);
+      },
+    });
+  }
+  new Gauge({
+    name: 'ringfort_anti_entropy_stalest_seconds',
+    help: 'How long ago the most stale pair of replicas was known to be equal',
+    registers,
+    collect() {
+      this.set((stats()?.stalestMs ?? 0) / 1000);
+    },
+  });
 }
 
 function addStoreMetrics(registers: Registry[], sources: MetricSources): void {

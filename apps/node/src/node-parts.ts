@@ -2,7 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import type { Bus, Clock, MemoryNetwork, Random } from '@ringfort/bus';
+import { type AntiEntropy, createAntiEntropy } from '@ringfort/anti-entropy';
+import { type Bus, type Clock, type MemoryNetwork, type Random, RemoteError } from '@ringfort/bus';
 import { type Coordinator, createCoordinator } from '@ringfort/coordinator';
 import { createMembership, historyLogOverMeta, type Membership, type NodeInfo } from '@ringfort/membership';
 import { openLmdbStore, type ServedStorage, type StorageError, type Store, serveStorage } from '@ringfort/storage';
@@ -14,12 +15,16 @@ import { dataDirectory, type NodeConfig, parseListen } from './config.ts';
 import { DirectoryNotWritableError, ListenFailedError, NotReadyError, PortTakenError } from './errors.ts';
 import { drainable } from './http/drain.ts';
 import type { HttpHost } from './http/host.ts';
+import { codeOf } from './http/problems.ts';
 import { createHttpServer } from './http/server.ts';
 import { membershipLog, RarelyLog } from './log.ts';
 import { measuredBus } from './measured-bus.ts';
 import { createMetrics, measured, type NodeMetrics } from './metrics.ts';
 import { runMarkerIn } from './run-marker.ts';
 import { version } from './version.ts';
+
+/** A peer that was not there, or not yet: membership tells of that. */
+const passing = new Set(['NO_RESPONDERS', 'PEER_LOST', 'DEADLINE_EXCEEDED', 'DISCONNECTED', 'NOT_SERVING']);
 
 const loopback = /^(127\.|localhost$|::1$)/;
 
@@ -51,6 +56,7 @@ export class NodeParts {
   #membership: Membership | undefined;
   #coordinator: Coordinator | undefined;
   #countedCoordinator: Coordinator | undefined;
+  #antiEntropy: AntiEntropy | undefined;
   /** The step that was begun last, for the message of a stop that hangs. */
   lastStep = '';
 
@@ -77,7 +83,9 @@ export class NodeParts {
       serveStorage: step('serveStorage', () => this.#serveStorage()),
       joinCluster: step('joinCluster', () => this.#joinCluster()),
       startCoordinator: step('startCoordinator', () => this.#startCoordinator()),
+      startAntiEntropy: step('startAntiEntropy', async () => this.#startAntiEntropy()),
       drainHttp: step('drainHttp', async () => this.#http?.drain()),
+      closeAntiEntropy: step('closeAntiEntropy', async () => this.#antiEntropy?.close()),
       closeCoordinator: step('closeCoordinator', async () => this.#coordinator?.close()),
       leaveMembership: step('leaveMembership', async () => this.#membership?.close()),
       closeBus: step('closeBus', async () => this.#bus?.close()),
@@ -211,6 +219,30 @@ export class NodeParts {
     });
     this.#countedCoordinator = measured(this.#coordinator, this.#metrics, clock);
     this.#metrics.sources.coordinator = this.#coordinator;
+  }
+
+  #startAntiEntropy(): void {
+    const { clock, random } = this.#around;
+    const { antiEntropyIntervalSeconds } = this.#config;
+    if (antiEntropyIntervalSeconds === 0) return;
+    this.#antiEntropy = createAntiEntropy({
+      bus: made(this.#bus, 'bus'),
+      store: made(this.#store, 'store'),
+      membership: made(this.#membership, 'membership'),
+      clock,
+      random,
+      limits: { intervalMs: 1000 * antiEntropyIntervalSeconds },
+      onFault: (fault, where) => {
+        if (passing.has(codeOf(fault))) {
+          this.#around.log.debug({ err: fault, where }, 'replicas were not compared: it is tried again');
+          return;
+        }
+        // What the other side's store refused says nothing of this one.
+        if (!(fault instanceof RemoteError)) this.#storage?.report(fault);
+        this.#faults.warn(where, fault, 'replicas were not made equal: it is tried again');
+      },
+    });
+    this.#metrics.sources.antiEntropy = this.#antiEntropy;
   }
 
   async #closeStore(): Promise<void> {

@@ -10,9 +10,11 @@ const startSteps = [
   'serveStorage',
   'joinCluster',
   'startCoordinator',
+  'startAntiEntropy',
 ] as const;
 const stopSteps = [
   'drainHttp',
+  'closeAntiEntropy',
   'closeCoordinator',
   'leaveMembership',
   'closeBus',

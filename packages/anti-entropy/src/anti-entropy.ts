@@ -193,7 +193,7 @@ class Schedule implements AntiEntropy {
 
   #begin(pair: Pair): void {
     const { bus, clock, store } = this.#options;
-    const where = `exchange of partition ${pair.partition} with ${pair.peer}`;
+    const where = `exchange with ${pair.peer}`;
     const replica = this.#replica(pair.partition, pair.peer);
     if (replica === undefined) {
       this.#rounds.exchanged(pair, false, clock.monotonicMs());
