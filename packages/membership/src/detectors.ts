@@ -16,6 +16,8 @@ import { assumedGaps, type Gaps, phiOfSilence, withGap } from './phi-core.ts';
 
 /** Peers that are down and pinged in one round, each in its turn: as much work however many are down. */
 const maxDownPings = 4;
+/** Contact with what is down brings a ping at most so often: two that believe each other down must not answer each other for ever. */
+const contactPauseMs = 50;
 /** What another node's accusation is worth, in requests without an answer: it has asked others itself. */
 const triesPerAccusation = 2;
 
@@ -52,6 +54,8 @@ interface Detector {
   heardAtListenedMs: number;
   /** Monotonic time of the last sign of life; undefined before the first. */
   heardAtMs: number | undefined;
+  /** Of the last ping that a contact brought while it was down. */
+  contactedAtMs: number;
   /** Whether it has answered this node since the last round. */
   answeredLately: boolean;
 }
@@ -140,9 +144,7 @@ export class Detectors {
   /** The peer sent this node a message. */
   contacted(node: string): void {
     const detector = this.#detectors.get(node);
-    if (detector === undefined) return;
-    this.#hear(detector);
-    if (detector.suspicion === 'down') detector.actor.send({ type: 'peer.contacted' });
+    if (detector !== undefined) this.#hear(detector);
   }
 
   /** Others have later news of the peer: it lives, somewhere, or did a while ago. */
@@ -150,7 +152,6 @@ export class Detectors {
     const detector = this.#detectors.get(node);
     if (detector === undefined) return;
     this.#hear(detector);
-    if (detector.suspicion === 'down') detector.actor.send({ type: 'peer.contacted' });
     if (detector.suspicion !== 'suspect' || detector.suspectedAs === undefined) return;
     const incarnation = this.#options.incarnationOf(node);
     if (incarnation !== undefined && incarnation > detector.suspectedAs) send(detector, { kind: 'refuted' });
@@ -209,6 +210,9 @@ export class Detectors {
     detector.newsAtListenedMs = this.#listenedMs;
     detector.heardAtListenedMs = this.#listenedMs;
     detector.heardAtMs = this.#options.clock.monotonicMs();
+    if (detector.suspicion !== 'down' || detector.heardAtMs - detector.contactedAtMs < contactPauseMs) return;
+    detector.contactedAtMs = detector.heardAtMs;
+    detector.actor.send({ type: 'peer.contacted' });
   }
 
   #suspect(node: string, detector: Detector, evidence: Evidence): void {
@@ -240,6 +244,7 @@ export class Detectors {
       newsAtListenedMs: this.#listenedMs,
       heardAtListenedMs: this.#listenedMs,
       heardAtMs: undefined,
+      contactedAtMs: -Infinity,
       answeredLately: false,
     };
     actor.subscribe({ next: (snapshot) => (detector.suspicion = snapshot.value), error: onError });

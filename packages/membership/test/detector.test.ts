@@ -263,14 +263,16 @@ describe('the detectors', () => {
   });
 
   it('ping what is down once a round, and at once on contact or news of it', async () => {
-    const { detectors, pinged, round } = watching('n2');
+    const { detectors, pinged, round, clock } = watching('n2');
     detectors.doubted('n2', { kind: 'no-responders' });
     expect(pinged).toHaveLength(1);
     await round();
     await round();
     expect(pinged).toHaveLength(3);
     detectors.contacted('n2');
-    detectors.rumoured('n2');
+    expect(pinged).toHaveLength(4);
+    await clock.pass(100);
+    for (let i = 0; i < 100; i++) detectors.rumoured('n2');
     expect(pinged).toHaveLength(5);
     expect(detectors.suspicionOf('n2')).toBe('down');
   });

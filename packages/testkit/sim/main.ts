@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { tellDetection } from './detection-table.ts';
+import { tellDetection, WATCH_MINUTES } from './detection-table.ts';
 import { runGoldenFiles } from './golden/golden-files.ts';
 import { runBatch } from './jobs.ts';
 import { findMutants } from './mutation.ts';
@@ -37,7 +37,8 @@ const usage = `npm run sim -- [--seed S] [--runs N] [--scenario NAME] [--seconds
   --update    writes down what the golden scripts print now: look at the difference before it is committed
   --scale     measures clusters of up to 100 nodes instead, and writes the table into docs/simulator.md
   --detection measures how soon a lost node is known, and how often one is believed lost by mistake, and writes the tables into
-              docs/failure-detection.md; half an hour or more
+              docs/failure-detection.md; some ten minutes
+  --minutes   that it watches clusters of 100 nodes for mistakes. Default ${WATCH_MINUTES}
   --log       writes the event log of the runs to a file
 `;
 
@@ -63,6 +64,7 @@ function readOptions() {
       mutants: { type: 'string' },
       scale: { type: 'boolean', default: false },
       detection: { type: 'boolean', default: false },
+      minutes: { type: 'string', default: String(WATCH_MINUTES) },
       golden: { type: 'string' },
       update: { type: 'boolean', default: false },
       log: { type: 'string' },
@@ -88,7 +90,8 @@ function readOptions() {
   const seed = values.seed === undefined ? Math.floor(Math.random() * MAX_SEED) : number(values.seed);
   const [runs, seconds, tries] = [number(values.runs), number(values.seconds), number(values.shrink)];
   const jobs = Math.max(1, number(values.jobs));
-  const programs = { help, mutants, scale, detection, golden, update };
+  const minutes = Math.max(1, number(values.minutes));
+  const programs = { help, mutants, scale, detection, minutes, golden, update };
   return { seed, runs, jobs, seconds, tries, scenario, log, first, ...programs, less };
 }
 
@@ -140,7 +143,7 @@ async function main(): Promise<number> {
   }
   if (options.golden !== undefined) return tellGolden(options.golden, options.update);
   if (options.scale) return (await tellScale('docs/simulator.md', tell)) ? 0 : 1;
-  if (options.detection) return (await tellDetection('docs/failure-detection.md', tell)) ? 0 : 1;
+  if (options.detection) return (await tellDetection('docs/failure-detection.md', options.minutes, tell)) ? 0 : 1;
   if (options.mutants !== undefined) return tellMutants(options.mutants, options);
   const { seed, runs, jobs, seconds, tries, scenario, log, less, first } = options;
   const totals = newTotals();
