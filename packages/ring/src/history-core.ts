@@ -92,7 +92,8 @@ function ringOf(hashed: readonly HashedRecord[], founding: Founding | undefined,
     founded: founding !== undefined,
     partitions: state.partitions,
     nodes: state.nodes,
-    table: state.table,
+    targets: state.targets,
+    ownership: state.ownership,
     buckets: Object.freeze(names.map((name) => Object.freeze({ name, settings: state.buckets.get(name)!.settings }))),
   });
 }
