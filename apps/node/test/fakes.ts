@@ -113,6 +113,10 @@ export class FakeMembership implements Membership {
       bucket: (name) => this.made.get(name) ?? defaults,
       buckets: [...this.made].map(([name, settings]) => ({ name, settings })),
       preferenceList: () => ['n1', 'n2', 'n3'],
+      owners: () => ['n1', 'n2', 'n3'],
+      targets: () => ['n1', 'n2', 'n3'],
+      slotVersion: () => 0,
+      moves: () => [],
       partitionsOf: () => Array.from({ length: 256 }, (_, partition) => partition),
     };
   }
