@@ -1,4 +1,4 @@
-import { emptyRing, foldHistory, type MembershipRecord, type Ring } from '@ringfort/ring';
+import { emptyHistory, emptyRing, extendHistory, type MembershipRecord, type Ring } from '@ringfort/ring';
 import type { BucketSettings, RingVersion } from '@ringfort/ring/contract';
 import { type ActorRefFrom, createActor, fromPromise, type SnapshotFrom, toPromise } from 'xstate';
 import type { PeerStatus } from './contract.ts';
@@ -53,6 +53,7 @@ class ClusterMembership implements Membership {
   readonly #disagreed = new Set<string>();
   #stopServing: (() => void) | undefined;
   #services: Services | undefined;
+  #folded = emptyHistory;
   #ring: Ring = emptyRing;
   #state: MembershipState = 'joining';
   #reason: string | undefined;
@@ -188,7 +189,11 @@ class ClusterMembership implements Membership {
 
   /** Folds the history and watches those that it names; before the founding, the seeds. */
   #watch(history: History): void {
-    this.#ring = foldHistory([...history.records.values()]);
+    const grown = extendHistory(this.#folded, history.records.values());
+    // A founding, complete now, may have left records out.
+    const whole = grown.records.length === history.records.size;
+    this.#folded = whole ? grown : extendHistory(emptyHistory, history.records.values());
+    this.#ring = this.#folded.ring;
     const known = this.#ring.founded ? this.#ring.nodes.map(({ id }) => id) : foundersOf(this.#options.seeds);
     const contacts = known.filter((id) => id !== this.self);
     this.#dissemination.meet(contacts, this.#ring.founded);
