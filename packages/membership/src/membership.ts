@@ -1,6 +1,8 @@
 import { emptyHistory, emptyRing, extendHistory, type MembershipRecord, type Ring } from '@ringfort/ring';
 import type { BucketSettings, RingVersion } from '@ringfort/ring/contract';
 import { type ActorRefFrom, createActor, fromPromise, type SnapshotFrom, toPromise } from 'xstate';
+import type { ClusterChange } from './changes-core.ts';
+import { ClusterChanges } from './cluster-changes.ts';
 import type { PeerStatus } from './contract.ts';
 import { Detectors } from './detectors.ts';
 import { Dissemination } from './dissemination.ts';
@@ -10,9 +12,11 @@ import { disagreements, foundersOf, type Standing, standingBeforeFounding, stand
 import { Gossip } from './gossip.ts';
 import { foundingRecordsOf, type History, nextLamport, sameVersion } from './history-core.ts';
 import { HistoryKeeper } from './history-keeper.ts';
+import { serveIdentity } from './identity.ts';
 import { membershipMachine, portStateOf } from './membership-machine.ts';
 import { checkOptions, defaultIntervals, type MembershipOptions } from './options.ts';
 import { PeerNews } from './peer-news.ts';
+import type { ClusterPlan } from './plan-core.ts';
 import type { FailureReason, Membership, MembershipEvent, MembershipState } from './port.ts';
 import { Probes } from './probes.ts';
 import { Reporting } from './reporting.ts';
@@ -49,6 +53,7 @@ class ClusterMembership implements Membership {
   readonly #detectors: Detectors;
   readonly #dissemination: Dissemination;
   readonly #rounds: Rounds;
+  readonly #changes: ClusterChanges;
   readonly #machine: ActorRefFrom<typeof membershipMachine>;
   readonly #disagreed = new Set<string>();
   #stopServing: (() => void) | undefined;
@@ -91,6 +96,15 @@ class ClusterMembership implements Membership {
       onFailure: (error) => reporting.failed(error),
     });
     this.#rounds = new Rounds({ clock, random, roundMs: intervals.gossipMs, onRound: () => this.#round() });
+    this.#changes = new ClusterChanges({
+      bus,
+      self: self.id,
+      keeper,
+      askTimeoutMs: intervals.askTimeoutMs,
+      isUp: (node) => this.isUp(node),
+      mustBeMember: () => this.#mustBeMember(),
+      tell: (record) => this.#dissemination.tellAll(record),
+    });
     this.#watch(keeper.history);
     this.#machine = this.#makeMachine(intervals.askTimeoutMs);
   }
@@ -138,9 +152,7 @@ class ClusterMembership implements Membership {
 
   async configureBucket(bucket: string, settings: BucketSettings): Promise<BucketSettings> {
     const asked = checkSettings(bucket, settings);
-    if (this.#state !== 'member') {
-      throw new NotAMemberError({ node: this.self, state: this.#state, reason: this.#reason });
-    }
+    this.#mustBeMember();
     const record = await this.#keeper.author((history) =>
       isConfigured(this.#ring, bucket, asked)
         ? undefined
@@ -148,6 +160,18 @@ class ClusterMembership implements Membership {
     );
     if (record !== undefined) await this.#dissemination.tellAll(record);
     return this.#ring.bucket(bucket);
+  }
+
+  plan(changes: readonly ClusterChange[]): Promise<ClusterPlan> {
+    return this.#changes.plan(changes);
+  }
+
+  commit(plan: Pick<ClusterPlan, 'basedOn' | 'changes'>): Promise<RingVersion> {
+    return this.#changes.commit(plan);
+  }
+
+  abort(): Promise<ClusterPlan> {
+    return this.#changes.abort();
   }
 
   async close(): Promise<void> {
@@ -168,7 +192,11 @@ class ClusterMembership implements Membership {
       view: ({ have }) => this.#view(have),
     });
     const status = bus.onStatus((now) => now === 'connected' && this.#dissemination.hello());
-    this.#stopServing = () => status.unsubscribe();
+    const identity = serveIdentity(bus, this.#options.self);
+    this.#stopServing = () => {
+      status.unsubscribe();
+      identity.unsubscribe();
+    };
     const onError = (error: unknown) => this.#reporting.broken(error);
     this.#machine.subscribe({ next: (snapshot) => this.#machineMoved(snapshot), error: onError });
     this.#machine.start();
@@ -282,6 +310,12 @@ class ClusterMembership implements Membership {
         `node ${record.node} founds with seeds ${record.founders.join(',')} and ${record.partitions} partitions, ` +
         `this node with ${foundersOf(seeds).join(',')} and ${partitions}: start all founders with the same.`;
       this.#reporting.log({ level: 'warn', code: 'FOUNDERS_DISAGREE', message, details: { record } });
+    }
+  }
+
+  #mustBeMember(): void {
+    if (this.#state !== 'member') {
+      throw new NotAMemberError({ node: this.self, state: this.#state, reason: this.#reason });
     }
   }
 

@@ -10,7 +10,15 @@
 export * from './contract.ts';
 export { PartitionOutOfRangeError, PartitionsDifferError, RingError, RingUnfoundedError } from './errors.ts';
 export { partitionOf, recordHash } from './hash-core.ts';
-export { compareRecords, emptyHistory, extendHistory, foldHistory, type History } from './history-core.ts';
+export {
+  compareRecords,
+  emptyHistory,
+  extendHistory,
+  foldHistory,
+  type History,
+  retiredIds,
+  settledNodes,
+} from './history-core.ts';
 export { handOverRecord, mayRecord } from './moves-core.ts';
 export { type Placed, place } from './placement-core.ts';
 export {
