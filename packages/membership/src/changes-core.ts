@@ -1,6 +1,4 @@
 import { type History, type MembershipRecord, type Ring, retiredIds } from '@ringfort/ring';
-import { nodeIdSchema, zoneSchema } from '@ringfort/ring/contract';
-import { z } from 'zod';
 import {
   AlreadyMemberError,
   LastNodeError,
@@ -9,39 +7,7 @@ import {
   RetiredIdError,
   UnknownNodeError,
 } from './change-errors.ts';
-
-const weightSchema = z.number().positive().max(1000);
-const storeSchema = z.string().min(1).max(64);
-
-/** What an operator asks for. */
-export const clusterChangeSchema = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('add'),
-    node: nodeIdSchema,
-    /** The three are asked of the node itself when they are absent. */
-    store: storeSchema.optional(),
-    weight: weightSchema.optional(),
-    zone: zoneSchema.optional(),
-  }),
-  /** It hands its slots over, one after the other, then it may go. */
-  z.strictObject({ type: z.literal('leave'), node: nodeIdSchema }),
-  /** It does not leave after all. */
-  z.strictObject({ type: z.literal('stay'), node: nodeIdSchema }),
-  /** It is dead, its disk is lost. */
-  z.strictObject({ type: z.literal('remove'), node: nodeIdSchema }),
-  /** It is dead, and `by` takes exactly its place. */
-  z.strictObject({
-    type: z.literal('replace'),
-    node: nodeIdSchema,
-    by: nodeIdSchema,
-    store: storeSchema.optional(),
-  }),
-  z.strictObject({ type: z.literal('reweight'), node: nodeIdSchema, weight: weightSchema }),
-  z.strictObject({ type: z.literal('rezone'), node: nodeIdSchema, zone: zoneSchema }),
-]);
-export type ClusterChange = z.infer<typeof clusterChangeSchema>;
-
-export const clusterChangesSchema = z.array(clusterChangeSchema).min(1).max(256);
+import type { ClusterChange } from './changes.ts';
 
 /** Stands in plans for the store of a node that has not been heard. No record is written with it. */
 export const unknownStore = '?';

@@ -2,11 +2,11 @@ import type { Bus } from '@ringfort/bus';
 import { emptyHistory, extendHistory, type History, type MembershipRecord } from '@ringfort/ring';
 import type { RingVersion } from '@ringfort/ring/contract';
 import { InvalidChangesError, NodeUnheardError, NothingToAbortError, PlanStaleError } from './change-errors.ts';
-import { type ClusterChange, clusterChangesSchema } from './changes-core.ts';
+import { type ClusterChange, type ClusterPlan, clusterChangesSchema } from './changes.ts';
 import { nextLamport, sameVersion } from './history-core.ts';
 import type { HistoryKeeper } from './history-keeper.ts';
 import { askIdentity } from './identity.ts';
-import { type ClusterPlan, changesBack, movesUnderWay, planChanges, recordsOfChanges } from './plan-core.ts';
+import { changesBack, movesUnderWay, planChanges, recordsOfChanges } from './plan-core.ts';
 
 export interface ClusterChangesOptions {
   readonly bus: Bus;

@@ -8,7 +8,7 @@
  * ```
  */
 export * from './change-errors.ts';
-export { type ClusterChange, clusterChangeSchema, clusterChangesSchema } from './changes-core.ts';
+export * from './changes.ts';
 export * from './contract.ts';
 export { type Evidence, judge, type Suspicion, suspectAfterMs } from './detector-core.ts';
 export { type DetectorEvent, detectorMachine } from './detector-machine.ts';
@@ -19,6 +19,6 @@ export type { LogEntry, Logger } from './logger.ts';
 export { createMembership } from './membership.ts';
 export { type MembershipContext, type MembershipMachineEvent, membershipMachine } from './membership-machine.ts';
 export type { MembershipIntervals, MembershipOptions } from './options.ts';
-export { type ClusterPlan, changesBack, type PlannedNode, planChanges } from './plan-core.ts';
+export { changesBack, planChanges } from './plan-core.ts';
 export type { FailureReason, Membership, MembershipEvent, MembershipState } from './port.ts';
 export { untilMember } from './until-member.ts';

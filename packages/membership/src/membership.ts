@@ -1,7 +1,7 @@
 import { emptyHistory, emptyRing, extendHistory, type MembershipRecord, type Ring } from '@ringfort/ring';
 import type { BucketSettings, RingVersion } from '@ringfort/ring/contract';
 import { type ActorRefFrom, createActor, fromPromise, type SnapshotFrom, toPromise } from 'xstate';
-import type { ClusterChange } from './changes-core.ts';
+import type { ClusterChange, ClusterPlan } from './changes.ts';
 import { ClusterChanges } from './cluster-changes.ts';
 import type { PeerStatus } from './contract.ts';
 import { Detectors } from './detectors.ts';
@@ -16,7 +16,6 @@ import { serveIdentity } from './identity.ts';
 import { membershipMachine, portStateOf } from './membership-machine.ts';
 import { checkOptions, defaultIntervals, type MembershipOptions } from './options.ts';
 import { PeerNews } from './peer-news.ts';
-import type { ClusterPlan } from './plan-core.ts';
 import type { FailureReason, Membership, MembershipEvent, MembershipState } from './port.ts';
 import { Probes } from './probes.ts';
 import { Reporting } from './reporting.ts';

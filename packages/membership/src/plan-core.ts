@@ -9,46 +9,8 @@ import {
   type SlotTransfer,
   settledNodes,
 } from '@ringfort/ring';
-import type { RingVersion } from '@ringfort/ring/contract';
-import { type ClusterChange, recordOfChange } from './changes-core.ts';
-
-/** One node in a plan: what it has, and what it would have. */
-export interface PlannedNode {
-  readonly node: string;
-  readonly zone: string;
-  readonly weight: number;
-  /** `joins`, `leaves` or `lost` (removed or replaced); absent for one that is a member before and after. */
-  readonly fate?: 'joins' | 'leaves' | 'lost';
-  readonly slotsBefore: number;
-  readonly slotsAfter: number;
-  /** Its feasible weighted share afterwards. */
-  readonly share: number;
-  readonly gives: number;
-  readonly receives: number;
-}
-
-/** What changes would do, from the owners as they are to the owners as they would be. */
-export interface ClusterPlan {
-  /** The history that it was made for. */
-  readonly basedOn: RingVersion;
-  readonly changes: readonly ClusterChange[];
-  readonly partitions: number;
-  /** By partition, then replica; those of earlier changes that are still under way among them. */
-  readonly moves: readonly SlotTransfer[];
-  /** Moves of earlier changes that were still under way. */
-  readonly underWay: number;
-  readonly nodes: readonly PlannedNode[];
-  /** As {@link RingBalance.efficiency}. */
-  readonly efficiencyBefore: number;
-  readonly efficiencyAfter: number;
-  readonly zones: {
-    readonly count: number;
-    /** Partitions with two replicas in one zone. */
-    readonly crowdedBefore: number;
-    readonly crowdedAfter: number;
-  };
-  readonly warnings: readonly string[];
-}
+import type { ClusterChange, ClusterPlan, PlannedNode } from './changes.ts';
+import { recordOfChange } from './changes-core.ts';
 
 /** The records of these changes on top of the history. @throws ChangeRefusedError */
 export function recordsOfChanges(

@@ -1,7 +1,6 @@
 import type { BucketSettings, MembershipRecord, Ring, RingVersion } from '@ringfort/ring';
-import type { ClusterChange } from './changes-core.ts';
+import type { ClusterChange, ClusterPlan } from './changes.ts';
 import type { PeerStatus } from './contract.ts';
-import type { ClusterPlan } from './plan-core.ts';
 
 /**
  * `joining`: no complete founding is known yet, or one that does not name this node (`NOT_A_MEMBER`: an operator must add it). `member`:
