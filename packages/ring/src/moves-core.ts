@@ -10,6 +10,7 @@ import type { SlotMove } from './port.ts';
  * An owner that stays an owner keeps its slot, unless there are to be fewer slots: then it goes down into one that another leaves.
  */
 export function movesOf(partition: number, slots: readonly SlotState[], targets: readonly string[]): SlotMove[] {
+  if (slots.length === targets.length && targets.every((node, replica) => slots[replica]!.owner === node)) return [];
   const nextOf = successors(slots, targets);
   const moves: SlotMove[] = [];
   const all = Math.max(slots.length, targets.length);

@@ -17,6 +17,11 @@ export function slotsOf({ nodes, ownership }: Owners, partition: number): SlotSt
   return slotStates(ownership.row(partition), (id) => nodes.some((node) => node.id === id));
 }
 
+function memberTest(nodes: readonly RingNode[]): (id: string) => boolean {
+  const ids = new Set(nodes.map(({ id }) => id));
+  return (id) => ids.has(id);
+}
+
 /** Who should own the partition's slots, by replica. */
 export function targetsOf({ targets: { nodes, table } }: Owners, partition: number): string[] {
   const row = table.owners.subarray(partition * table.replicas, (partition + 1) * table.replicas);
@@ -25,8 +30,10 @@ export function targetsOf({ targets: { nodes, table } }: Owners, partition: numb
 
 /** Whether nothing is to be handed over. */
 export function isSettled(owners: Owners): boolean {
+  const isMember = memberTest(owners.nodes);
   for (let partition = 0; partition < owners.partitions; partition++) {
-    if (movesOf(partition, slotsOf(owners, partition), targetsOf(owners, partition)).length > 0) return false;
+    const slots = slotStates(owners.ownership.row(partition), isMember);
+    if (movesOf(partition, slots, targetsOf(owners, partition)).length > 0) return false;
   }
   return true;
 }
@@ -57,23 +64,37 @@ export function firstPlaces(owners: Owners): OwnerTable {
 }
 
 function tableOf(
-  owners: Owners,
+  { nodes, ownership, partitions }: Owners,
   rowOf: (slots: readonly SlotState[], partition: number) => readonly (string | undefined)[],
 ): OwnerTable {
-  const indexOf = new Map(owners.nodes.map(({ id }, index) => [id, index]));
+  const indexOf = new Map(nodes.map(({ id }, index) => [id, index]));
   const isMember = (id: string) => indexOf.has(id);
-  const rows: number[][] = [];
-  for (let partition = 0; partition < owners.partitions; partition++) {
-    const row = rowOf(slotStates(owners.ownership.row(partition), isMember), partition);
-    rows.push(Array.from(row, (id) => (id === undefined ? vacant : (indexOf.get(id) ?? vacant))));
-  }
-  const replicas = rows.reduce((most, row) => Math.max(most, row.length), 0);
-  const table = new Uint16Array(owners.partitions * replicas).fill(vacant);
-  rows.forEach((row, partition) => {
-    row.forEach((node, replica) => {
+  const founders = ownership.founding.nodes.map(({ id }) => indexOf.get(id) ?? vacant);
+  const table = new Uint16Array(partitions * defaultReplication).fill(vacant);
+  for (let partition = 0; partition < partitions; partition++) {
+    const row = table.subarray(partition * defaultReplication, (partition + 1) * defaultReplication);
+    if (ownership.isUntouched(partition) && foundedRow(ownership.founding.table, partition, founders, row)) continue;
+    const ids = rowOf(slotStates(ownership.row(partition), isMember), partition);
+    ids.forEach((id, replica) => {
       // A node that is to go down into a vacant slot stands there, not in its old one as well.
-      if (row.indexOf(node) === replica) table[partition * replicas + replica] = node;
+      row[replica] = id === undefined || ids.indexOf(id) !== replica ? vacant : (indexOf.get(id) ?? vacant);
     });
-  });
-  return { replicas, owners: table };
+  }
+  return { replicas: defaultReplication, owners: table };
+}
+
+/** Most rows are as they were founded, all their owners still there: these are copied. False for any other. */
+function foundedRow(
+  { replicas, owners }: OwnerTable,
+  partition: number,
+  founders: readonly number[],
+  out: Uint16Array,
+): boolean {
+  if (replicas !== defaultReplication) return false;
+  for (let replica = 0; replica < replicas; replica++) {
+    const node = founders[owners[partition * replicas + replica]!]!;
+    if (node === vacant) return false;
+    out[replica] = node;
+  }
+  return true;
 }

@@ -134,13 +134,18 @@ type Chunk = readonly (SlotRow | undefined)[];
 
 /** Who owns what, in all partitions. Immutable; a change copies one chunk of rows and the list of chunks. */
 export class Ownership {
-  readonly #founding: Placed;
+  /** The owners of rows that no hand-over has touched. */
+  readonly founding: Placed;
   readonly #chunks: readonly (Chunk | undefined)[];
 
   /** The owners that a founding makes. */
   constructor(founding: Placed, chunks: readonly (Chunk | undefined)[] = []) {
-    this.#founding = founding;
+    this.founding = founding;
     this.#chunks = chunks;
+  }
+
+  isUntouched(partition: number): boolean {
+    return this.#changed(partition) === undefined;
   }
 
   row(partition: number): SlotRow {
@@ -149,7 +154,7 @@ export class Ownership {
 
   /** The ownership after one more record; the same when the record changes nothing. */
   after(record: SlotHandedOver): Ownership {
-    const { replicas, owners } = this.#founding.table;
+    const { replicas, owners } = this.founding.table;
     if (record.partition * replicas >= owners.length) return this;
     const row = this.row(record.partition);
     const next = handOver(row, record);
@@ -166,11 +171,11 @@ export class Ownership {
     chunk[partition % rowsPerChunk] = row;
     const chunks = [...this.#chunks];
     chunks[at] = chunk;
-    return new Ownership(this.#founding, chunks);
+    return new Ownership(this.founding, chunks);
   }
 
   #foundedRow(partition: number): SlotRow {
-    const { nodes, table } = this.#founding;
+    const { nodes, table } = this.founding;
     const owners = table.owners.subarray(partition * table.replicas, (partition + 1) * table.replicas);
     const tenures = Array.from(owners, (owner) => [{ node: owner === vacant ? undefined : nodes[owner]!.id, turn: 0 }]);
     return { tenures, claims: [] };

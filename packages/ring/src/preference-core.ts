@@ -15,9 +15,9 @@ export function preferenceOrder(nodes: readonly RingNode[], table: OwnerTable, p
   if (order.length === nodes.length) return order;
   const met = new Set(order);
   for (let step = replicas; step < owners.length && met.size < nodes.length; step++) {
-    met.add(owners[(partition * replicas + step) % owners.length]!);
+    const owner = owners[(partition * replicas + step) % owners.length]!;
+    if (owner !== vacant) met.add(owner);
   }
-  met.delete(vacant);
   const slotless = [...nodes.keys()].filter((index) => !met.has(index));
   slotless.sort((a, b) => mix(seedOf(nodes[a]!.id), partition) - mix(seedOf(nodes[b]!.id), partition) || a - b);
   const waiting = [...met, ...slotless].slice(order.length);
