@@ -142,6 +142,49 @@ describe('status', () => {
   });
 });
 
+describe('cluster plan', () => {
+  it('shows what a change would do', async () => {
+    const { code, out } = await ringfort(['cluster', 'plan', 'add', 'n6', '--weight', '2', '--zone', 'z9']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^plan for ring [0-9a-f]{16} \(3 records\): add n6\n255 slots move; balance 100\.0% now/);
+    expect(out).toMatch(/n6\s.*joins.*z9.*2.*0.*255.*256\.0.*-.*255/);
+    expect(out).toMatch(/n1\s.*n6.*\d+.*\(--all\)/);
+    const all = await ringfort(['cluster', 'plan', 'add', 'n6', '--all']);
+    expect(all.out).not.toContain('(--all)');
+    const crowded = await ringfort(['cluster', 'plan', 'rezone', 'n1', 'z1']);
+    expect(crowded.out).toMatch(/warning: 256 of 256 partitions would have two replicas in one zone/);
+  });
+
+  it('of every kind is asked of the node', async () => {
+    const json = async (...args: string[]) =>
+      JSON.parse((await ringfort(['cluster', 'plan', ...args, '--json'])).out).changes;
+    expect(await json('leave', 'n2')).toEqual([{ type: 'leave', node: 'n2' }]);
+    expect(await json('remove', 'n2')).toEqual([{ type: 'remove', node: 'n2' }]);
+    expect(await json('replace', 'n2', 'n6')).toEqual([{ type: 'replace', node: 'n2', by: 'n6' }]);
+    expect(await json('reweight', 'n2', '2.5')).toEqual([{ type: 'reweight', node: 'n2', weight: 2.5 }]);
+    expect(await json('rezone', 'n2', 'b')).toEqual([{ type: 'rezone', node: 'n2', zone: 'b' }]);
+    const several = [
+      { type: 'add', node: 'n6' },
+      { type: 'leave', node: 'n2' },
+    ];
+    expect(await json('changes', JSON.stringify(several))).toEqual(several);
+  });
+
+  it('says what is wrong', async () => {
+    expect(await ringfort(['cluster', 'plan', 'leave', 'x'])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('UNKNOWN_NODE'),
+    });
+    expect(await ringfort(['cluster', 'plan', 'stay', 'n2'])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('NOTHING_CHANGES'),
+    });
+    for (const wrong of [['reweight', 'n2', 'heavy'], ['changes', '{'], ['vanish', 'n2'], []]) {
+      expect(await ringfort(['cluster', 'plan', ...wrong])).toMatchObject({ code: 64 });
+    }
+  });
+});
+
 describe('failures', () => {
   it('are told in one line with the code of the node', async () => {
     node.coordinator.failure = coded('QUORUM_UNAVAILABLE', { outcome: 'indeterminate' }, 'only 1 of 2 answered');
@@ -205,14 +248,22 @@ describe('failures', () => {
 });
 
 describe('help', () => {
-  it.each([[], ['node'], ['dev'], ['get'], ['put'], ['delete'], ['keys'], ['status']])(
-    'ringfort %s --help has examples',
-    async (...command) => {
-      const { code, out } = await ringfort([...command, '--help']);
-      expect(code).toBe(0);
-      expect(out).toMatch(/Examples?:/);
-    },
-  );
+  it.each([
+    [],
+    ['node'],
+    ['dev'],
+    ['get'],
+    ['put'],
+    ['delete'],
+    ['keys'],
+    ['status'],
+    ['cluster'],
+    ['cluster', 'plan'],
+  ])('ringfort %s --help has examples', async (...command) => {
+    const { code, out } = await ringfort([...command, '--help']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/Examples?:/);
+  });
 
   it('tells the version', async () => {
     expect(await ringfort(['--version'])).toMatchObject({ code: 0, out: '0.1.0\n' });

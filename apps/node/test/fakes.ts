@@ -1,8 +1,22 @@
 import type { Clock, Random } from '@ringfort/bus';
 import type { CallOptions, Coordinator } from '@ringfort/coordinator';
 import type { DeleteRequest, GetReply, GetRequest, PutRequest } from '@ringfort/coordinator/contract';
-import type { Membership, MembershipState } from '@ringfort/membership';
-import type { BucketSettings, Ring, RingNode } from '@ringfort/ring';
+import {
+  type ClusterChange,
+  type ClusterPlan,
+  type Membership,
+  type MembershipState,
+  planChanges,
+} from '@ringfort/membership';
+import {
+  type BucketSettings,
+  emptyHistory,
+  extendHistory,
+  type MembershipRecord,
+  type Ring,
+  type RingNode,
+  type RingVersion,
+} from '@ringfort/ring';
 import { pino } from 'pino';
 import { limitsSchema, type NodeLimits, type TokenConfig } from '../src/config.ts';
 import { NotReadyError } from '../src/errors.ts';
@@ -113,6 +127,10 @@ export class FakeMembership implements Membership {
       bucket: (name) => this.made.get(name) ?? defaults,
       buckets: [...this.made].map(([name, settings]) => ({ name, settings })),
       preferenceList: () => ['n1', 'n2', 'n3'],
+      owners: () => ['n1', 'n2', 'n3'],
+      targets: () => ['n1', 'n2', 'n3'],
+      slotVersion: () => 0,
+      moves: () => [],
       partitionsOf: () => Array.from({ length: 256 }, (_, partition) => partition),
     };
   }
@@ -139,6 +157,22 @@ export class FakeMembership implements Membership {
     if (this.failure !== undefined) throw this.failure;
     this.made.set(bucket, settings);
     return settings;
+  }
+  async plan(changes: readonly ClusterChange[]): Promise<ClusterPlan> {
+    if (this.failure !== undefined) throw this.failure;
+    const founders = ['n1', 'n2', 'n3'];
+    const founding = founders.map((node, at): MembershipRecord => {
+      const store = `s-${node}`;
+      const common = { lamport: 1, author: node, weight: 1, zone: `z${at}`, founders, partitions: 256 };
+      return { ...common, kind: 'node.founded', node, store };
+    });
+    return planChanges(extendHistory(emptyHistory, founding), changes, this.self);
+  }
+  async commit(): Promise<RingVersion> {
+    throw new Error('no route commits yet');
+  }
+  async abort(): Promise<ClusterPlan> {
+    throw new Error('no route aborts yet');
   }
   async close() {}
 }

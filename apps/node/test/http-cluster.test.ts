@@ -46,6 +46,32 @@ describe('/v1/cluster', () => {
   });
 });
 
+describe('/v1/cluster/plan', () => {
+  const post = (payload: unknown) =>
+    node.app.inject({ method: 'POST', url: '/v1/cluster/plan', payload: payload as object });
+
+  it('says what changes would do', async () => {
+    const got = await post({ changes: [{ type: 'add', node: 'n4', zone: 'z3' }] });
+    expect(got.statusCode).toBe(200);
+    const { moves, nodes, basedOn, zones } = got.json();
+    expect(basedOn).toEqual({ size: 3, digest: expect.stringMatching(/^[0-9a-f]{16}$/) });
+    expect(zones).toEqual({ count: 4, crowdedBefore: 0, crowdedAfter: 0 });
+    expect(nodes.at(-1)).toMatchObject({ node: 'n4', fate: 'joins', slotsBefore: 0, receives: moves.length });
+  });
+
+  it('is refused by name', async () => {
+    for (const body of ['', '{', '[]', '{}', '{"changes":{}}', '{"changes":[],"x":1}']) {
+      expect((await post(body)).json(), body).toMatchObject({ status: 400, code: 'INVALID_BODY' });
+    }
+    const unknown = await post({ changes: [{ type: 'leave', node: 'x' }] });
+    expect(unknown.json()).toMatchObject({ status: 404, code: 'UNKNOWN_NODE', node: 'x' });
+    const known = await post({ changes: [{ type: 'add', node: 'n2' }] });
+    expect(known.json()).toMatchObject({ status: 409, code: 'ALREADY_MEMBER' });
+    node.membership.failure = coded('INVALID_CHANGES');
+    expect((await post({ changes: [{}] })).statusCode).toBe(400);
+  });
+});
+
 describe('/v1/buckets', () => {
   it('makes a bucket, lists it, and gives the defaults of one never made', async () => {
     const made = await node.app.inject({

@@ -79,14 +79,20 @@ export class HistoryKeeper {
    * Writes a record on top of the history as it is when its turn comes; `make` may decide then that there is nothing to write, or throw.
    * @throws HistoryFullError, HistoryNotPersistedError, HistoryBusyError
    */
-  author(make: (history: History) => MembershipRecord | undefined): Promise<MembershipRecord | undefined> {
+  async author(make: (history: History) => MembershipRecord | undefined): Promise<MembershipRecord | undefined> {
+    const [record] = await this.authorAll((history) => [make(history)].filter((one) => one !== undefined));
+    return record;
+  }
+
+  /** The same for several records at once: all of them count, or none. */
+  authorAll(make: (history: History) => readonly MembershipRecord[]): Promise<readonly MembershipRecord[]> {
     return this.#inTurn(async () => {
-      const record = make(this.#history);
-      if (record === undefined) return undefined;
+      const records = make(this.#history);
+      if (records.length === 0) return records;
       const limits = this.#options.limits ?? defaultLimits;
       if (!hasRoomToAuthor(this.#history, limits)) throw fullError(this.#history, limits);
-      await this.#commit(mergeRecords(this.#history, [record], limits));
-      return record;
+      await this.#commit(mergeRecords(this.#history, records, limits));
+      return records;
     });
   }
 

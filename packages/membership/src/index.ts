@@ -7,6 +7,8 @@
  * membership.ring.preferenceList(7).filter((node) => membership.isUp(node));
  * ```
  */
+export * from './change-errors.ts';
+export * from './changes.ts';
 export * from './contract.ts';
 export { type Belief, type Doubt, type Evidence, judge, type Suspicion, suspectAfterMs } from './detector-core.ts';
 export { type DetectorContext, type DetectorEvent, detectorMachine } from './detector-machine.ts';
@@ -17,5 +19,6 @@ export type { LogEntry, Logger } from './logger.ts';
 export { createMembership } from './membership.ts';
 export { type MembershipContext, type MembershipMachineEvent, membershipMachine } from './membership-machine.ts';
 export type { MembershipIntervals, MembershipOptions } from './options.ts';
+export { changesBack, planChanges } from './plan-core.ts';
 export type { FailureReason, Membership, MembershipEvent, MembershipState } from './port.ts';
 export { untilMember } from './until-member.ts';

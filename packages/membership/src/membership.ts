@@ -1,6 +1,8 @@
-import { emptyRing, foldHistory, type MembershipRecord, type Ring } from '@ringfort/ring';
+import { emptyHistory, emptyRing, extendHistory, type MembershipRecord, type Ring } from '@ringfort/ring';
 import type { BucketSettings, RingVersion } from '@ringfort/ring/contract';
 import { type ActorRefFrom, createActor, fromPromise, type SnapshotFrom, toPromise } from 'xstate';
+import type { ClusterChange, ClusterPlan } from './changes.ts';
+import { ClusterChanges } from './cluster-changes.ts';
 import type { PeerStatus } from './contract.ts';
 import { Detection } from './detection.ts';
 import type { Detectors } from './detectors.ts';
@@ -12,6 +14,7 @@ import { Gossip } from './gossip.ts';
 import { foundingRecordsOf, type History, nextLamport, sameVersion } from './history-core.ts';
 import { HistoryExchange } from './history-exchange.ts';
 import { HistoryKeeper } from './history-keeper.ts';
+import { serveIdentity } from './identity.ts';
 import { membershipMachine, portStateOf } from './membership-machine.ts';
 import { checkOptions, defaultIntervals, type MembershipOptions } from './options.ts';
 import { PeerNews } from './peer-news.ts';
@@ -51,10 +54,12 @@ class ClusterMembership implements Membership {
   readonly #detectors: Detectors;
   readonly #dissemination: Dissemination;
   readonly #rounds: Rounds;
+  readonly #changes: ClusterChanges;
   readonly #machine: ActorRefFrom<typeof membershipMachine>;
   readonly #disagreed = new Set<string>();
   #stopServing: (() => void) | undefined;
   #services: Services | undefined;
+  #folded = emptyHistory;
   #ring: Ring = emptyRing;
   #state: MembershipState = 'joining';
   #reason: string | undefined;
@@ -92,6 +97,15 @@ class ClusterMembership implements Membership {
       onFailure: (error) => reporting.failed(error),
     });
     this.#rounds = new Rounds({ clock, random, roundMs: intervals.gossipMs, onRound: () => this.#round() });
+    this.#changes = new ClusterChanges({
+      bus,
+      self: self.id,
+      keeper,
+      askTimeoutMs: intervals.askTimeoutMs,
+      isUp: (node) => this.isUp(node),
+      mustBeMember: () => this.#mustBeMember(),
+      tell: (record) => this.#dissemination.tellAll(record),
+    });
     this.#watch(keeper.history);
     this.#machine = this.#makeMachine(intervals.askTimeoutMs);
   }
@@ -139,9 +153,7 @@ class ClusterMembership implements Membership {
 
   async configureBucket(bucket: string, settings: BucketSettings): Promise<BucketSettings> {
     const asked = checkSettings(bucket, settings);
-    if (this.#state !== 'member') {
-      throw new NotAMemberError({ node: this.self, state: this.#state, reason: this.#reason });
-    }
+    this.#mustBeMember();
     const record = await this.#keeper.author((history) =>
       isConfigured(this.#ring, bucket, asked)
         ? undefined
@@ -149,6 +161,18 @@ class ClusterMembership implements Membership {
     );
     if (record !== undefined) await this.#dissemination.tellAll(record);
     return this.#ring.bucket(bucket);
+  }
+
+  plan(changes: readonly ClusterChange[]): Promise<ClusterPlan> {
+    return this.#changes.plan(changes);
+  }
+
+  commit(plan: Pick<ClusterPlan, 'basedOn' | 'changes'>): Promise<RingVersion> {
+    return this.#changes.commit(plan);
+  }
+
+  abort(): Promise<ClusterPlan> {
+    return this.#changes.abort();
   }
 
   async close(): Promise<void> {
@@ -177,7 +201,11 @@ class ClusterMembership implements Membership {
     });
     this.#detection.listen();
     const status = bus.onStatus((now) => now === 'connected' && this.#dissemination.hello());
-    this.#stopServing = () => status.unsubscribe();
+    const identity = serveIdentity(bus, this.#options.self);
+    this.#stopServing = () => {
+      status.unsubscribe();
+      identity.unsubscribe();
+    };
     const onError = (error: unknown) => this.#reporting.broken(error);
     this.#machine.subscribe({ next: (snapshot) => this.#machineMoved(snapshot), error: onError });
     this.#machine.start();
@@ -198,7 +226,11 @@ class ClusterMembership implements Membership {
 
   /** Folds the history and watches those that it names; before the founding, the seeds. */
   #watch(history: History): void {
-    this.#ring = foldHistory([...history.records.values()]);
+    const grown = extendHistory(this.#folded, history.records.values());
+    // A founding, complete now, may have left records out.
+    const whole = grown.records.length === history.records.size;
+    this.#folded = whole ? grown : extendHistory(emptyHistory, history.records.values());
+    this.#ring = this.#folded.ring;
     const known = this.#ring.founded ? this.#ring.nodes.map(({ id }) => id) : foundersOf(this.#options.seeds);
     const contacts = known.filter((id) => id !== this.self);
     this.#dissemination.meet(contacts, this.#ring.founded);
@@ -293,6 +325,12 @@ class ClusterMembership implements Membership {
         `node ${record.node} founds with seeds ${record.founders.join(',')} and ${record.partitions} partitions, ` +
         `this node with ${foundersOf(seeds).join(',')} and ${partitions}: start all founders with the same.`;
       this.#reporting.log({ level: 'warn', code: 'FOUNDERS_DISAGREE', message, details: { record } });
+    }
+  }
+
+  #mustBeMember(): void {
+    if (this.#state !== 'member') {
+      throw new NotAMemberError({ node: this.self, state: this.#state, reason: this.#reason });
     }
   }
 

@@ -1,4 +1,5 @@
-import type { BucketSettings, MembershipRecord, Ring } from '@ringfort/ring';
+import type { BucketSettings, MembershipRecord, Ring, RingVersion } from '@ringfort/ring';
+import type { ClusterChange, ClusterPlan } from './changes.ts';
 import type { PeerStatus } from './contract.ts';
 
 /**
@@ -34,5 +35,14 @@ export interface Membership {
   on(listener: (event: MembershipEvent) => void): { unsubscribe(): void };
   /** Writes a `bucket.configured` record, durable when resolved. `BUCKET_CONFLICT_FIXED` when it would change `conflict`. */
   configureBucket(bucket: string, settings: BucketSettings): Promise<BucketSettings>;
+  /**
+   * What changes of the cluster would do; nothing is written. `UNKNOWN_NODE`, `ALREADY_MEMBER`, `RETIRED_ID`, `LAST_NODE`, ... when they
+   * make no sense.
+   */
+  plan(changes: readonly ClusterChange[]): Promise<ClusterPlan>;
+  /** Writes the records of a plan, all or none, durable when resolved. `PLAN_STALE` when the history has moved on since. */
+  commit(plan: Pick<ClusterPlan, 'basedOn' | 'changes'>): Promise<RingVersion>;
+  /** Takes back what is under way, but for nodes declared dead, and says what that does. `NOTHING_TO_ABORT`. */
+  abort(): Promise<ClusterPlan>;
   close(): Promise<void>;
 }

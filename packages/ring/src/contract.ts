@@ -74,6 +74,34 @@ export const nodeRezonedSchema = z.object({
   node: nodeIdSchema,
   zone: zoneSchema,
 });
+/** An operator's wish: the node gives its slots away, one after the other, and stays an owner of each until it is handed over. */
+export const nodeLeavingSchema = z.object({ ...common, kind: z.literal('node.leaving'), node: nodeIdSchema });
+/** The wish is taken back. */
+export const nodeStayingSchema = z.object({ ...common, kind: z.literal('node.staying'), node: nodeIdSchema });
+/** A leaving node that owns nothing any more is gone. */
+export const nodeLeftSchema = z.object({ ...common, kind: z.literal('node.left'), node: nodeIdSchema });
+
+const replicaSchema = z.int().min(0).max(15);
+/**
+ * A slot has changed hands. Without `witnesses` its owner (`author` is `from`) has handed it over, durably and once: it refuses from then
+ * on. With them the slot has no owner that could (declared dead, or a slot that is new): then each of the witnesses, which are all other
+ * owners of the partition, writes one, and only all of them together count.
+ */
+export const slotHandedOverSchema = z.object({
+  ...common,
+  kind: z.literal('slot.handedOver'),
+  partition: z.int().min(0).max(65535),
+  replica: replicaSchema,
+  /** How often the slot had changed hands before. */
+  turn: z.int().min(0).max(1_000_000),
+  /** Who owned it; absent for a slot that nobody owned. */
+  from: nodeIdSchema.optional(),
+  /** Who owns it now; absent: the slot is closed, as there are fewer nodes than replicas. */
+  to: nodeIdSchema.optional(),
+  witnesses: z.array(nodeIdSchema).min(1).max(16).optional(),
+});
+export type SlotHandedOver = z.infer<typeof slotHandedOverSchema>;
+
 export const bucketConfiguredSchema = z.object({
   ...common,
   kind: z.literal('bucket.configured'),
@@ -89,6 +117,10 @@ export const membershipRecordSchema = z.discriminatedUnion('kind', [
   nodeReplacedSchema,
   nodeReweightedSchema,
   nodeRezonedSchema,
+  nodeLeavingSchema,
+  nodeStayingSchema,
+  nodeLeftSchema,
+  slotHandedOverSchema,
   bucketConfiguredSchema,
 ]);
 export type MembershipRecord = z.infer<typeof membershipRecordSchema>;

@@ -1,4 +1,6 @@
 import type { BucketSettings, MembershipRecord } from './contract.ts';
+import { currentPlaces, isSettled, ownsAny } from './owners-core.ts';
+import { Ownership } from './ownership-core.ts';
 import { type Placed, place } from './placement-core.ts';
 import type { RingNode } from './port.ts';
 import { vacant } from './slots-core.ts';
@@ -10,40 +12,55 @@ interface BucketFold {
 }
 
 /** A history folded up to some record. Immutable: each step makes the next, so a fold can be taken up again in the middle. */
-export interface FoldState extends Placed {
+export interface FoldState {
   readonly partitions: number;
-  /** Ids that were removed or replaced: never members again, and not heard as authors. */
+  /** The members, sorted by id. */
+  readonly nodes: readonly RingNode[];
+  /** Who should own each slot; its nodes are the members that are not leaving. */
+  readonly targets: Placed;
+  /** Who does own it. */
+  readonly ownership: Ownership;
+  /** The members when all owners were last as they should be. */
+  readonly settled: readonly RingNode[];
+  /** Ids that were removed, replaced or left: never members again, and not heard as authors. */
   readonly retired: ReadonlySet<string>;
   readonly buckets: ReadonlyMap<string, BucketFold>;
 }
 
 /** A fold of no founded cluster: bucket settings are already heard, all else waits for the founding. */
 export function unfoundedState(partitions: number): FoldState {
+  const nobody: Placed = { nodes: [], table: { replicas: 0, owners: new Uint16Array(0) } };
   return {
-    nodes: [],
-    table: { replicas: 0, owners: new Uint16Array(0) },
     partitions,
+    nodes: [],
+    targets: nobody,
+    ownership: new Ownership(nobody),
+    settled: [],
     retired: new Set(),
     buckets: new Map(),
   };
 }
 
-/** The state right after the founding: all founders placed in one step. */
+/** The state right after the founding: all founders placed in one step, owners of what they should own. */
 export function foundedState(founders: readonly RingNode[], partitions: number): FoldState {
   const nodes = sortedNodes(founders);
-  return { ...unfoundedState(partitions), nodes, table: place(nodes, partitions) };
+  const targets = { nodes, table: place(nodes, partitions) };
+  return { ...unfoundedState(partitions), nodes, targets, ownership: new Ownership(targets), settled: nodes };
 }
 
 /**
  * One record, in order. A record that makes no sense where it falls leaves the state as it is: an author or a node that was removed
  * before, a node that is already there or not there, settings that no quorum can meet.
  *
- * The table that results says who *should* own each slot. Who *does* own it will be a second fold over the same order, of
- * `slot.handedOver` records (partition, replica, from, to): it starts as the founding's table, a change of membership alone changes
- * nothing in it, and each hand-over sets the one slot it names, if its `from` owns that slot there and its `to` is the slot's owner in the
- * table folded here. Preference lists will then begin with the owners of that second fold.
+ * These are two folds in one. Changes of membership say who *should* own each slot ({@link FoldState.targets}), placed anew over the
+ * owners of that moment. Hand-overs say who *does* ({@link FoldState.ownership}), whoever has become a member or none since: so a removed
+ * author's hand-overs are heard too.
  */
 export function foldStep(state: FoldState, record: MembershipRecord): FoldState {
+  if (record.kind === 'slot.handedOver') {
+    const ownership = state.ownership.after(record);
+    return ownership === state.ownership ? state : { ...state, ownership };
+  }
   if (state.retired.has(record.author)) return state;
   switch (record.kind) {
     case 'node.founded':
@@ -55,39 +72,54 @@ export function foldStep(state: FoldState, record: MembershipRecord): FoldState 
   }
 }
 
-type NodeChange = Exclude<MembershipRecord, { kind: 'node.founded' | 'bucket.configured' }>;
+type NodeChange = Exclude<MembershipRecord, { kind: 'node.founded' | 'bucket.configured' | 'slot.handedOver' }>;
 
 function changeNodes(state: FoldState, record: NodeChange): FoldState {
   const known = state.nodes.find((node) => node.id === record.node);
   if (record.kind === 'node.added') {
     if (known !== undefined || state.retired.has(record.node)) return state;
-    return replaced(state, [...state.nodes, asNode(record)]);
+    return changed(state, [...state.nodes, asNode(record)]);
   }
   if (known === undefined) return state;
   const others = state.nodes.filter((node) => node !== known);
+  // Somebody stays: a ring without nodes owns nothing, and nobody would be left to hear of the next change.
+  const othersStay = others.some((node) => node.leaving !== true);
   switch (record.kind) {
     case 'node.removed':
-      // The last node stays: a ring without nodes owns nothing, and nobody would be left to hear of the next change.
-      return others.length === 0 ? state : retire(replaced(state, others), record.node);
+      return othersStay ? retire(changed(state, others), record.node) : state;
     case 'node.replaced':
       return substitute(state, known, others, record);
     case 'node.reweighted':
-      return known.weight === record.weight ? state : replaced(state, [...others, { ...known, weight: record.weight }]);
+      return known.weight === record.weight ? state : changed(state, [...others, { ...known, weight: record.weight }]);
     case 'node.rezoned':
-      return known.zone === record.zone ? state : replaced(state, [...others, { ...known, zone: record.zone }]);
+      return known.zone === record.zone ? state : changed(state, [...others, { ...known, zone: record.zone }]);
+    case 'node.leaving':
+      return known.leaving || !othersStay ? state : changed(state, [...others, { ...known, leaving: true }]);
+    case 'node.staying':
+      return known.leaving ? changed(state, [...others, staying(known)]) : state;
+    case 'node.left':
+      return known.leaving && !ownsAny(state, known.id) ? retire({ ...state, nodes: others }, known.id) : state;
   }
 }
 
-function replaced(state: FoldState, changed: readonly RingNode[]): FoldState {
-  const nodes = sortedNodes(changed);
-  return { ...state, nodes, table: place(nodes, state.partitions, state) };
+/** Other members, or members described otherwise: all slots are placed anew, with the fewest moves from who owns them now. */
+function changed(state: FoldState, members: readonly RingNode[]): FoldState {
+  const nodes = sortedNodes(members);
+  const settled = isSettled(state) ? state.nodes : state.settled;
+  const stay = nodes.filter((node) => node.leaving !== true);
+  const table = place(stay, state.partitions, currentPlaces(state));
+  return { ...state, nodes, targets: { nodes: stay, table }, settled };
 }
 
 function retire(state: FoldState, id: string): FoldState {
   return { ...state, retired: new Set([...state.retired, id]) };
 }
 
-/** The new node takes exactly the slots of the old one: nothing else moves. */
+function staying({ id, store, weight, zone }: RingNode): RingNode {
+  return { id, store, weight, zone };
+}
+
+/** The new node shall have exactly the slots that the old one should have had: nothing else moves. */
 function substitute(
   state: FoldState,
   known: RingNode,
@@ -97,12 +129,15 @@ function substitute(
   const taken = state.retired.has(record.by) || state.nodes.some((node) => node.id === record.by);
   if (taken) return state;
   const heir = asNode({ ...known, node: record.by, store: record.store });
-  const nodes = sortedNodes([...others, heir]);
-  const moved = state.nodes.map((node) =>
-    nodes.findIndex((other) => other.id === (node === known ? heir.id : node.id)),
+  if (known.leaving) return retire(changed(state, [...others, heir]), known.id);
+  const stay = sortedNodes(state.targets.nodes.map((node) => (node.id === known.id ? heir : node)));
+  const moved = state.targets.nodes.map((node) =>
+    stay.findIndex((other) => other.id === (node.id === known.id ? heir.id : node.id)),
   );
-  const owners = state.table.owners.map((owner) => (owner === vacant ? vacant : moved[owner]!));
-  return retire({ ...state, nodes, table: { replicas: state.table.replicas, owners } }, known.id);
+  const owners = state.targets.table.owners.map((owner) => (owner === vacant ? vacant : moved[owner]!));
+  const targets = { nodes: stay, table: { replicas: state.targets.table.replicas, owners } };
+  const settled = isSettled(state) ? state.nodes : state.settled;
+  return retire({ ...state, nodes: sortedNodes([...others, heir]), targets, settled }, known.id);
 }
 
 /**

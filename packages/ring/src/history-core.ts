@@ -2,7 +2,7 @@ import type { MembershipRecord } from './contract.ts';
 import { type FoldState, foldStep, foundedState, unfoundedState } from './fold-core.ts';
 import { type Founding, findFounding } from './founding-core.ts';
 import { recordHash, versionOfHashes } from './hash-core.ts';
-import type { Ring } from './port.ts';
+import type { Ring, RingNode } from './port.ts';
 import { defaultPartitions, emptyRing, FoldedRing } from './ring-core.ts';
 
 interface HashedRecord {
@@ -70,6 +70,16 @@ export function hasNews(history: History, records: readonly MembershipRecord[]):
   return records.some((record) => !known.has(recordHash(record)));
 }
 
+/** Ids that were removed, replaced or left: they do not come back. */
+export function retiredIds(history: History): ReadonlySet<string> {
+  return history.states.at(-1)!.retired;
+}
+
+/** The members when all slots were last owned by whom they should be: what a change that is under way started from. */
+export function settledNodes(history: History): readonly RingNode[] {
+  return history.states.at(-1)!.settled;
+}
+
 /** Folds what follows the records that stand unchanged; all of it when the founding is another. */
 function refold(history: History, hashed: readonly HashedRecord[], founding: Founding | undefined): FoldState[] {
   let unchanged = 0;
@@ -92,7 +102,8 @@ function ringOf(hashed: readonly HashedRecord[], founding: Founding | undefined,
     founded: founding !== undefined,
     partitions: state.partitions,
     nodes: state.nodes,
-    table: state.table,
+    targets: state.targets,
+    ownership: state.ownership,
     buckets: Object.freeze(names.map((name) => Object.freeze({ name, settings: state.buckets.get(name)!.settings }))),
   });
 }

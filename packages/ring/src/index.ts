@@ -10,7 +10,16 @@
 export * from './contract.ts';
 export { PartitionOutOfRangeError, PartitionsDifferError, RingError, RingUnfoundedError } from './errors.ts';
 export { partitionOf, recordHash } from './hash-core.ts';
-export { compareRecords, emptyHistory, extendHistory, foldHistory, type History } from './history-core.ts';
+export {
+  compareRecords,
+  emptyHistory,
+  extendHistory,
+  foldHistory,
+  type History,
+  retiredIds,
+  settledNodes,
+} from './history-core.ts';
+export { handOverRecord, mayRecord } from './moves-core.ts';
 export { type Placed, place } from './placement-core.ts';
 export {
   balanceOf,
@@ -19,8 +28,9 @@ export {
   type RingBalance,
   type SlotTransfer,
   type TransferPlan,
+  targetBalanceOf,
 } from './plan-core.ts';
-export type { Place, Ring, RingNode } from './port.ts';
+export type { Place, Ring, RingNode, SlotMove } from './port.ts';
 export { activePlaces, isPrimary, primaries } from './preference-core.ts';
 export { emptyRing } from './ring-core.ts';
 export {

@@ -1,13 +1,13 @@
 import { PartitionsDifferError } from './errors.ts';
 import type { Ring } from './port.ts';
-import { defaultReplication, feasibleShares } from './shares-core.ts';
+import { feasibleShares } from './shares-core.ts';
 
 /** One slot that changes hands. */
 export interface SlotTransfer {
   readonly partition: number;
-  /** Place in the preference list of the new ring, from 0. */
+  /** The slot's number among those of the partition, from 0. */
   readonly replica: number;
-  /** The owner that gives the slot up; absent when the slot is new (a founding, or more replicas than before). */
+  /** The owner that gives the slot up; absent when nobody owns it (a founding, more replicas than before, a node that was removed). */
   readonly from?: string;
   readonly to: string;
 }
@@ -16,7 +16,7 @@ export interface NodeLoad {
   readonly node: string;
   /** Slots that the node owns. */
   readonly slots: number;
-  /** Its feasible weighted share of them. */
+  /** Its feasible weighted share of them; 0 for a node that leaves. */
   readonly share: number;
 }
 
@@ -39,24 +39,24 @@ export interface TransferPlan {
 }
 
 /**
- * The slots that move when `to` takes the place of `from`. A node that owned the partition before and still does takes part in no
- * transfer, whatever its place. Each transfer that replaces an owner names the one it replaces, each leaving owner at most once.
+ * The slots that move until the targets of `to` own what the owners of `from` own now. A node that owned the partition before and still
+ * shall takes part in no transfer, whatever its place. Each transfer that replaces an owner names the one it replaces, each leaving owner
+ * at most once.
  * @throws PartitionsDifferError when both are founded with different Q
  */
-export function planTransfers(from: Ring, to: Ring, replication = defaultReplication): TransferPlan {
+export function planTransfers(from: Ring, to: Ring): TransferPlan {
   if (from.founded && to.founded && from.partitions !== to.partitions) {
     throw new PartitionsDifferError(from.partitions, to.partitions);
   }
   const transfers: SlotTransfer[] = [];
   const received = new Map<string, number>();
   for (let partition = 0; to.founded && partition < to.partitions; partition++) {
-    const before = from.founded ? from.preferenceList(partition).slice(0, replication) : [];
-    for (const transfer of transfersOf(partition, before, to.preferenceList(partition).slice(0, replication))) {
+    for (const transfer of transfersOf(partition, from.owners(partition), to.targets(partition))) {
       transfers.push(transfer);
       received.set(transfer.to, (received.get(transfer.to) ?? 0) + 1);
     }
   }
-  return { transfers, received, before: balanceOf(from, replication), after: balanceOf(to, replication) };
+  return { transfers, received, before: balanceOf(from), after: targetBalanceOf(to) };
 }
 
 function transfersOf(partition: number, before: readonly string[], after: readonly string[]): SlotTransfer[] {
@@ -74,14 +74,25 @@ function transfersOf(partition: number, before: readonly string[], after: readon
   });
 }
 
-/** How evenly the slots of a ring lie on its nodes. */
-export function balanceOf(ring: Ring, replication = defaultReplication): RingBalance {
-  const { shares } = feasibleShares(ring.nodes, ring.partitions, replication);
+/** How evenly the slots of a ring lie on its nodes now. */
+export function balanceOf(ring: Ring): RingBalance {
+  return balance(ring, (partition) => ring.owners(partition));
+}
+
+/** How evenly they will lie when everything is handed over. */
+export function targetBalanceOf(ring: Ring): RingBalance {
+  return balance(ring, (partition) => ring.targets(partition));
+}
+
+function balance(ring: Ring, rowOf: (partition: number) => readonly string[]): RingBalance {
+  const stay = ring.nodes.filter((node) => node.leaving !== true);
+  const { shares } = feasibleShares(stay, ring.partitions);
+  const shareOf = new Map(stay.map(({ id }, index) => [id, shares[index]!]));
   const slots = new Map<string, number>(ring.nodes.map(({ id }) => [id, 0]));
   for (let partition = 0; ring.founded && partition < ring.partitions; partition++) {
-    for (const node of ring.preferenceList(partition).slice(0, replication)) slots.set(node, slots.get(node)! + 1);
+    for (const node of rowOf(partition)) slots.set(node, slots.get(node)! + 1);
   }
-  const nodes = ring.nodes.map(({ id }, index) => ({ node: id, slots: slots.get(id)!, share: shares[index]! }));
-  const fullest = Math.max(1, ...nodes.map((node) => (node.slots === 0 ? 0 : node.slots / node.share)));
+  const nodes = ring.nodes.map(({ id }) => ({ node: id, slots: slots.get(id)!, share: shareOf.get(id) ?? 0 }));
+  const fullest = Math.max(1, ...nodes.map((node) => (node.share === 0 ? 0 : node.slots / node.share)));
   return { nodes, efficiency: 1 / fullest };
 }

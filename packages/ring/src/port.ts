@@ -6,6 +6,26 @@ export interface RingNode {
   readonly store: string;
   readonly weight: number;
   readonly zone: string;
+  /** It gives its slots away and is given none. */
+  readonly leaving?: true;
+}
+
+/** A slot whose owner is not the one that it should have. */
+export interface SlotMove {
+  readonly partition: number;
+  readonly replica: number;
+  /** How often the slot has changed hands so far. */
+  readonly turn: number;
+  /** Who owns the slot, or owned it last; absent for a slot that nobody owned. */
+  readonly from?: string;
+  /** Who shall own it; absent: the slot is to be closed. */
+  readonly to?: string;
+  /** Whether nobody owns the slot now: its owner was declared dead, or it is new. */
+  readonly vacant: boolean;
+  /** Who has to record the hand-over: `from`, or for a vacant slot every other owner of the partition, the first one first. */
+  readonly recorders: readonly string[];
+  /** Who has recorded it already; `to` is fixed as soon as one has. */
+  readonly recorded: readonly string[];
 }
 
 /**
@@ -25,10 +45,22 @@ export interface Ring {
   readonly buckets: readonly { readonly name: string; readonly settings: BucketSettings }[];
   /**
    * All nodes in the order in which they are asked for keys of the partition: the owners (replica 0 first), then fallbacks, each node once.
-   * The first n entries are the primaries of a bucket with that n. A shared frozen array: the lookup allocates nothing.
+   * The first n entries are the primaries of a bucket with that n. In the place of a vacant slot stands who is to fill it: it is written to,
+   * but does not count in strict quorums ({@link owners}) before the slot is handed over. A shared frozen array: the lookup allocates nothing.
    */
   preferenceList(partition: number): readonly string[];
-  /** Partitions owned by the node (among its first `replicas` places). */
+  /** Those of the first places that own their slots now. A shared frozen array. */
+  owners(partition: number): readonly string[];
+  /** Who should own the partition's slots: what its owners become when all {@link moves} are done. A shared frozen array. */
+  targets(partition: number): readonly string[];
+  /**
+   * Stands for who owns which slot of the partition: requests carry it, and who has another one does not serve them as an owner. A whole
+   * number below 2^53; the higher of two is usually the newer.
+   */
+  slotVersion(partition: number): number;
+  /** What is still to be handed over in the partition, in order: only the first may go on. Frozen. */
+  moves(partition: number): readonly SlotMove[];
+  /** Partitions in whose first places the node stands. */
   partitionsOf(node: string): readonly number[];
 }
 

@@ -1,6 +1,6 @@
 import { mix, seedOf } from './hash-core.ts';
 import type { Place, RingNode } from './port.ts';
-import type { OwnerTable } from './slots-core.ts';
+import { type OwnerTable, vacant } from './slots-core.ts';
 
 /**
  * The node indices of a partition's preference list: the owners, then every other node. The fallbacks follow the ring from the
@@ -9,15 +9,18 @@ import type { OwnerTable } from './slots-core.ts';
  */
 export function preferenceOrder(nodes: readonly RingNode[], table: OwnerTable, partition: number): number[] {
   const { replicas, owners } = table;
-  const order = [...owners.subarray(partition * replicas, (partition + 1) * replicas)];
+  const order = [...owners.subarray(partition * replicas, (partition + 1) * replicas)].filter(
+    (node) => node !== vacant,
+  );
   if (order.length === nodes.length) return order;
   const met = new Set(order);
   for (let step = replicas; step < owners.length && met.size < nodes.length; step++) {
-    met.add(owners[(partition * replicas + step) % owners.length]!);
+    const owner = owners[(partition * replicas + step) % owners.length]!;
+    if (owner !== vacant) met.add(owner);
   }
   const slotless = [...nodes.keys()].filter((index) => !met.has(index));
   slotless.sort((a, b) => mix(seedOf(nodes[a]!.id), partition) - mix(seedOf(nodes[b]!.id), partition) || a - b);
-  const waiting = [...met, ...slotless].slice(replicas);
+  const waiting = [...met, ...slotless].slice(order.length);
   const inZone = new Map<string, number>();
   const count = (index: number) => inZone.get(nodes[index]!.zone) ?? 0;
   for (const index of order) inZone.set(nodes[index]!.zone, count(index) + 1);

@@ -23,12 +23,30 @@ const settings: fc.Arbitrary<BucketSettings> = fc
   .map(({ n, conflict }) => ({ n, r: 1, w: n, conflict }));
 const kind = <K extends MembershipRecord['kind']>(name: K) => fc.constant(name);
 
+/** Few partitions and turns, so that some of them fit. */
+const looseHandOver: fc.Arbitrary<MembershipRecord> = fc
+  .record({
+    partition: fc.integer({ min: 0, max: 1 }),
+    replica: fc.integer({ min: 0, max: 3 }),
+    turn: fc.integer({ min: 0, max: 2 }),
+    from: fc.option(id, { nil: undefined }),
+    to: fc.option(id, { nil: undefined }),
+    witnesses: fc.option(fc.uniqueArray(id, { minLength: 1, maxLength: 2 }), { nil: undefined }),
+  })
+  .chain((slot) =>
+    fc.record({ kind: kind('slot.handedOver'), lamport, author: id }).map((base) => ({ ...base, ...slot })),
+  );
+
 const loose: fc.Arbitrary<MembershipRecord> = fc.oneof(
   fc.record({ kind: kind('node.added'), lamport, author: id, node: id, store: fc.constant('s'), weight, zone }),
   fc.record({ kind: kind('node.removed'), lamport, author: id, node: id }),
   fc.record({ kind: kind('node.replaced'), lamport, author: id, node: id, by: id, store: fc.constant('t') }),
   fc.record({ kind: kind('node.reweighted'), lamport, author: id, node: id, weight }),
   fc.record({ kind: kind('node.rezoned'), lamport, author: id, node: id, zone }),
+  fc.record({ kind: kind('node.leaving'), lamport, author: id, node: id }),
+  fc.record({ kind: kind('node.staying'), lamport, author: id, node: id }),
+  fc.record({ kind: kind('node.left'), lamport, author: id, node: id }),
+  looseHandOver,
   fc.record({ kind: kind('bucket.configured'), lamport, author: id, bucket: fc.constantFrom('p', 'q'), settings }),
 );
 
@@ -36,8 +54,15 @@ const history = fc
   .tuple(fc.uniqueArray(id, { minLength: 1, maxLength: 4 }), fc.array(loose, { maxLength: 14 }))
   .map(([ids, records]) => [...founding(ids, 16), ...records]);
 
-function listsOf(ring: Ring): (readonly string[])[] {
-  return ring.founded ? Array.from({ length: ring.partitions }, (_, partition) => ring.preferenceList(partition)) : [];
+function listsOf(ring: Ring): unknown[] {
+  const partitions = ring.founded ? [...Array(ring.partitions).keys()] : [];
+  return partitions.map((partition) => [
+    ring.preferenceList(partition),
+    ring.owners(partition),
+    ring.targets(partition),
+    ring.moves(partition),
+    ring.slotVersion(partition),
+  ]);
 }
 
 const ids = (ring: Ring) => ring.nodes.map((node) => node.id);
@@ -215,11 +240,20 @@ describe('a record that makes no sense where it falls', () => {
   });
 
   it('gives exactly the slots of a replaced node to its replacement', () => {
+    const ring = foldHistory([...base, replaced('b', 'z', 3)]);
+    const before = foldHistory(base);
+    expect(ring.partitionsOf('z')).toEqual(before.partitionsOf('b'));
+    for (const other of ['a', 'c']) expect(ring.partitionsOf(other)).toEqual(before.partitionsOf(other));
+    expect(ring.node('z')).toEqual({ ...before.node('b'), id: 'z', store: 'other' });
+  });
+
+  it('lets a replacement have what the replaced node should have had', () => {
     const ring = foldHistory([...base, adding('e', 2, 'a'), replaced('b', 'z', 3)]);
     const before = foldHistory([...base, adding('e', 2, 'a')]);
-    expect(ring.partitionsOf('z')).toEqual(before.partitionsOf('b'));
-    for (const other of ['a', 'c', 'e']) expect(ring.partitionsOf(other)).toEqual(before.partitionsOf(other));
-    expect(ring.node('z')).toEqual({ ...before.node('b'), id: 'z', store: 'other' });
+    for (let partition = 0; partition < ring.partitions; partition++) {
+      const renamed = before.targets(partition).map((node) => (node === 'b' ? 'z' : node));
+      expect(ring.targets(partition)).toEqual(renamed);
+    }
   });
 });
 

@@ -1,16 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  emptyRing,
-  foldHistory,
-  type MembershipRecord,
-  PartitionsDifferError,
-  planTransfers,
-  type Ring,
-} from '../src/index.ts';
+import { emptyRing, foldHistory, type MembershipRecord, PartitionsDifferError, planTransfers } from '../src/index.ts';
 import { adding, founding } from './models.ts';
-
-const owners = (ring: Ring, partition: number) => ring.preferenceList(partition).slice(0, 3);
 
 const removed = (node: string, lamport: number): MembershipRecord => ({
   kind: 'node.removed',
@@ -34,8 +25,8 @@ describe('a transfer plan', () => {
         const { transfers, received } = planTransfers(from, to);
         for (let partition = 0; partition < to.partitions; partition++) {
           const mine = transfers.filter((transfer) => transfer.partition === partition);
-          const before = owners(from, partition);
-          const after = owners(to, partition);
+          const before = from.owners(partition);
+          const after = to.targets(partition);
           expect(mine.map(({ to: node }) => node).sort()).toEqual(
             after.filter((node) => !before.includes(node)).sort(),
           );

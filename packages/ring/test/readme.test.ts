@@ -19,5 +19,5 @@ it('the example of the README runs and prints what it says', async () => {
   vi.spyOn(console, 'log').mockImplementation((...parts: unknown[]) => void printed.push(parts.join(' ')));
   await import(/* @vite-ignore */ file);
   expect(printed).toEqual(said);
-  expect(said).toHaveLength(3);
+  expect(said).toHaveLength(4);
 });

@@ -29,6 +29,7 @@ function drawRequest(random: SeededRandom): Buffer {
   ]);
   const value = Buffer.from(random.bytes(random.below(300)));
   const settings = Buffer.from('{"n":3,"r":2,"w":2,"conflict":"siblings"}');
+  const changes = Buffer.from('{"changes":[{"type":"leave","node":"n2"},{"type":"add","node":"n9","zone":"b"}]}');
   const [method, path, body] = random.pick<readonly [string, string, Buffer?]>([
     ['GET', place + query],
     ['HEAD', place + query],
@@ -41,6 +42,7 @@ function drawRequest(random: SeededRandom): Buffer {
     // Refused as it stands: what is valid here would change the membership.
     ['PUT', `/v1/buckets/${bucket}?x=1`, settings],
     ['GET', '/v1/cluster'],
+    ['POST', '/v1/cluster/plan', changes],
     ['GET', '/healthz'],
     ['GET', '/readyz'],
     [random.pick(['POST', 'PATCH', 'OPTIONS', 'TRACE', 'CONNECT', 'PROPFIND', 'QUERY', 'get']), place, value],

@@ -42,8 +42,15 @@ export function drawRecord(random: SeededRandom): MembershipRecord {
     () => ({ ...common, kind: 'node.replaced', node, by: 'n9', store: place.store }),
     () => ({ ...common, kind: 'node.reweighted', node, weight: place.weight }),
     () => ({ ...common, kind: 'node.rezoned', node, zone: 'b' }),
+    () => ({ ...common, kind: random.pick(['node.leaving', 'node.staying', 'node.left'] as const), node }),
+    () => ({ ...common, ...drawSlot(random), kind: 'slot.handedOver' }),
     () => ({ ...common, kind: 'bucket.configured', bucket: 'b', settings }),
   ])();
+}
+
+function drawSlot(random: SeededRandom) {
+  const slot = { partition: random.below(64), replica: random.below(3), turn: random.below(9) };
+  return { ...slot, ...maybe(random, { from: random.pick(nodes), to: random.pick(nodes), witnesses: nodes }) };
 }
 
 /** `maybe(random, { a, b })`: some of them. */

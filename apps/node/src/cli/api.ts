@@ -10,7 +10,7 @@ export interface Endpoint {
 }
 
 export interface ApiRequest {
-  readonly method?: 'GET' | 'PUT' | 'DELETE';
+  readonly method?: 'GET' | 'PUT' | 'POST' | 'DELETE';
   /** Percent-encoded already. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;

@@ -1,7 +1,8 @@
 import { Command, CommanderError, Option } from 'commander';
 import { settings } from '../config-sources.ts';
 import { version } from '../version.ts';
-import { defaultUrl } from './api.ts';
+import { addCluster } from './cluster-commands.ts';
+import { endpointOptions } from './endpoint.ts';
 import { exitCode } from './exit.ts';
 import { type CommandIo, processIo } from './io.ts';
 
@@ -43,6 +44,7 @@ Exit codes: 0 done, 1 failed, 2 siblings found, 3 no such key, 64 command not un
   addDemo(program, io, end);
   addKeyCommands(program, io, end);
   addStatus(program, io, end);
+  addCluster(program, io, end);
   return program;
 }
 
@@ -174,20 +176,6 @@ function addStatus(program: Command, io: CommandIo, end: (code: number) => void)
     .option('-w, --watch [seconds]', 'look again every so many seconds (2)')
     .addHelpText('after', '\nExamples:\n  ringfort status\n  ringfort status --url http://127.0.0.1:7003 --watch')
     .action(async (options) => end(await (await import('./status.ts')).status(options, io)));
-}
-
-function endpointOptions(command: Command, io: CommandIo): Command {
-  return command
-    .addOption(
-      new Option('--url <url>', 'any node of the cluster [RINGFORT_URL]').default(io.env.RINGFORT_URL ?? defaultUrl),
-    )
-    .addOption(
-      new Option('--token <token>', 'bearer token; better in the environment [RINGFORT_TOKEN]').default(
-        io.env.RINGFORT_TOKEN,
-        'none',
-      ),
-    )
-    .option('--json', 'print JSON');
 }
 
 function requestOptions(command: Command, io: CommandIo): Command {

@@ -8,6 +8,7 @@ import Fastify, {
 } from 'fastify';
 import { createAuthorizer } from './auth.ts';
 import { addBucketRoutes } from './bucket-routes.ts';
+import { addChangeRoutes } from './change-routes.ts';
 import { addClusterRoutes } from './cluster-routes.ts';
 import {
   HttpOverloadedError,
@@ -66,6 +67,7 @@ export function createHttpServer(host: HttpHost): FastifyInstance {
     addKeyRoutes(app, host);
     addBucketRoutes(app, host);
     addClusterRoutes(app, host);
+    addChangeRoutes(app, host);
   });
   return app;
 }

@@ -42,7 +42,14 @@ export class FixedMembership implements Membership {
   async configureBucket(): Promise<never> {
     throw new Error('buckets are configured in the history that the cluster is made with');
   }
+  plan = unchanging;
+  commit = unchanging;
+  abort = unchanging;
   async close(): Promise<void> {}
+}
+
+async function unchanging(): Promise<never> {
+  throw new Error('the members are those that the cluster is made with');
 }
 
 export interface TestNode {
