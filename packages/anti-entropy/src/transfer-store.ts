@@ -1,0 +1,34 @@
+import { leafOf, leavesPerPartition, type Store } from '@ringfort/storage';
+import type { TransferStore } from './transfer-port.ts';
+
+/** A store whose barriers can be raised: both of `@ringfort/storage` are. */
+export interface BarrierStore extends Store {
+  raiseBarrier(partition: number, barrier: number): Promise<void>;
+}
+
+/** A store as transfers see it. */
+export function transferStore(store: BarrierStore): TransferStore {
+  return {
+    storeId: store.storeId,
+    fold: (query, limits) => store.fold(query, limits),
+    write: (id, bytes, options) => store.write(id, bytes, options),
+    leaves: (partition) => store.leaves(partition),
+    leafOf,
+    barrier: (partition) => store.barrier(partition),
+    raiseBarrier: (partition, barrier) => store.raiseBarrier(partition, barrier),
+    getMeta: (key) => store.getMeta(key),
+    putMeta: (key, value) => store.putMeta(key, value),
+    listMeta: (prefix) => store.listMeta(prefix),
+    estimateRecords: (partition) => estimateRecords(store.leaves(partition).size) ?? undefined,
+  };
+}
+
+/**
+ * How many records fill so many leaves, by linear counting (Whang, 1990): within some percent up to about six records per leaf, unknown
+ * beyond.
+ */
+export function estimateRecords(filledLeaves: number): number | undefined {
+  const empty = leavesPerPartition - filledLeaves;
+  if (empty < 3) return undefined;
+  return Math.round(leavesPerPartition * Math.log(leavesPerPartition / empty));
+}
