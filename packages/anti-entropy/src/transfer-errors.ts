@@ -82,6 +82,17 @@ export class TransferCreditExceededError extends TransferError {
   }
 }
 
+/** The frame was sent in this attempt before, and is kept no longer. */
+export class TransferFrameGoneError extends TransferError {
+  readonly code = 'TRANSFER_FRAME_GONE';
+  constructor(partition: number, seq: number) {
+    super(`frame ${seq} of partition ${partition} was sent before: open the stream again where it was acknowledged`, {
+      partition,
+      seq,
+    });
+  }
+}
+
 /** A frame is not what the sender made it. */
 export class TransferFrameCorruptError extends TransferError {
   readonly code = 'TRANSFER_FRAME_CORRUPT';

@@ -31,12 +31,14 @@ export const answered = (stream: Stream, seqs: readonly number[]): Stream => ({
 /** Frames are read in order: one that was asked for early waits for those before it. */
 export const canRead = ({ nextSeq, isEnded, waiting }: Stream): boolean => !isEnded && waiting.includes(nextSeq);
 
-/** Those that wait for a frame that was sent before (their answer was lost), or that is beyond the last. */
-export function inVain({ nextSeq, isEnded, waiting }: Stream): number[] {
-  return waiting.filter((seq) => seq < nextSeq || isEnded);
-}
+/** Those that wait for a frame that was sent before: once is enough, or the answer was lost. */
+export const behind = ({ nextSeq, waiting }: Stream): number[] => waiting.filter((seq) => seq < nextSeq);
 
-/** The next frame was read, and its asker answered. */
+/** Those that wait for a frame beyond the last. */
+export const beyond = ({ nextSeq, isEnded, waiting }: Stream): number[] =>
+  isEnded ? waiting.filter((seq) => seq >= nextSeq) : [];
+
+/** The next frame was read, and its askers answered. */
 export function sent(stream: Stream, { seq, next }: TransferFrame): Stream {
   return { ...answered(stream, [seq]), nextSeq: seq + 1, after: next, isEnded: next === undefined };
 }

@@ -33,7 +33,8 @@ export const transferSendMachine = setup({
     ),
   },
   guards: {
-    hasVainAskers: ({ context }) => stream.inVain(context.stream).length > 0,
+    isAskedBehind: ({ context }) => stream.behind(context.stream).length > 0,
+    isAskedBeyond: ({ context }) => stream.beyond(context.stream).length > 0,
     canRead: ({ context }) => stream.canRead(context.stream),
     rateAllows: () => true,
   },
@@ -46,7 +47,9 @@ export const transferSendMachine = setup({
     answerFrame: (_, _frame: TransferFrame) => undefined,
     /** Not yet: ask again. */
     answerNotYet: (_, _params: { seq: number }) => undefined,
-    /** There is no such frame (any more). */
+    /** The frame was sent before: whoever still needs it is to open the stream anew. */
+    refuseSent: (_, _seqs: readonly number[]) => undefined,
+    /** There is no such frame. */
     answerEnded: (_, _seqs: readonly number[]) => undefined,
   },
   delays: {
@@ -71,10 +74,17 @@ export const transferSendMachine = setup({
     awaitingCredit: {
       always: [
         {
-          guard: 'hasVainAskers',
+          guard: 'isAskedBehind',
           actions: [
-            { type: 'answerEnded', params: ({ context }) => stream.inVain(context.stream) },
-            { type: 'noteAnswered', params: ({ context }) => stream.inVain(context.stream) },
+            { type: 'refuseSent', params: ({ context }) => stream.behind(context.stream) },
+            { type: 'noteAnswered', params: ({ context }) => stream.behind(context.stream) },
+          ],
+        },
+        {
+          guard: 'isAskedBeyond',
+          actions: [
+            { type: 'answerEnded', params: ({ context }) => stream.beyond(context.stream) },
+            { type: 'noteAnswered', params: ({ context }) => stream.beyond(context.stream) },
           ],
         },
         { guard: 'canRead', target: 'awaitingRate' },

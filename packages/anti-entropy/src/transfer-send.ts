@@ -10,6 +10,7 @@ import type {
 import {
   TransferCreditExceededError,
   TransferExistsError,
+  TransferFrameGoneError,
   TransferRefusedError,
   TransferSupersededError,
   TransfersBusyError,
@@ -48,7 +49,8 @@ interface Session {
   readonly request: TransferOpenRequest;
   readonly opened: TransferOpenReply;
   readonly actor: Actor<typeof transferSendMachine>;
-  readonly asks: Map<number, Done<TransferNextReply>>;
+  /** Who asked for a frame: more than one where a message came twice. */
+  readonly asks: Map<number, Done<TransferNextReply>[]>;
   readonly target: string;
   acked: number;
   records: number;
@@ -106,10 +108,9 @@ export class Senders {
     session.acked = Math.max(session.acked, acked);
     const highest = session.acked + Math.min(session.request.maxFrames, limits.maxFramesInFlight);
     if (seq > highest) throw new TransferCreditExceededError(partition, seq, highest);
-    session.asks.get(seq)?.(undefined, notYet);
-    session.asks.set(seq, done);
+    session.asks.set(seq, [...(session.asks.get(seq) ?? []), done]);
     wheel.after(timeoutMs / 2, () => {
-      if (session.asks.get(seq) === done) session.actor.send({ type: 'frame.waitedLong', seq });
+      if (session.asks.get(seq)?.includes(done) === true) session.actor.send({ type: 'frame.waitedLong', seq });
     });
     session.actor.send({ type: 'frame.asked', seq });
   }
@@ -181,10 +182,10 @@ export class Senders {
     const leaves = request.leaves === undefined ? undefined : new Set(request.leaves);
     const maxItems = Math.min(request.maxItems, limits.maxFrameItems);
     const maxBytes = Math.min(request.maxBytes, limits.maxFrameBytes);
-    const answer = (seq: number, reply: TransferNextReply) => {
-      const done = session().asks.get(seq);
+    const answer = (seq: number, error: Error | undefined, reply?: TransferNextReply) => {
+      const asks = session().asks.get(seq) ?? [];
       session().asks.delete(seq);
-      done?.(undefined, reply);
+      for (const done of asks) done(error, reply);
     };
     return transferSendMachine.provide({
       actors: {
@@ -200,11 +201,14 @@ export class Senders {
           limiter.spend(bytes);
           session().records += frame.records.length;
           session().bytes += bytes;
-          answer(frame.seq, { frame });
+          answer(frame.seq, undefined, { frame });
         },
-        answerNotYet: (_, { seq }) => answer(seq, notYet),
+        answerNotYet: (_, { seq }) => answer(seq, undefined, notYet),
+        refuseSent: (_, seqs) => {
+          for (const seq of seqs) answer(seq, new TransferFrameGoneError(partition, seq));
+        },
         answerEnded: (_, seqs) => {
-          for (const seq of seqs) answer(seq, ended);
+          for (const seq of seqs) answer(seq, undefined, ended);
         },
       },
     });
@@ -217,7 +221,7 @@ export class Senders {
     this.#sessions.delete(name);
     session.actor.stop();
     const reason = error instanceof Error ? error : new Error(String(error));
-    for (const done of session.asks.values()) done(reason);
+    for (const done of [...session.asks.values()].flat()) done(reason);
     session.asks.clear();
   }
 }

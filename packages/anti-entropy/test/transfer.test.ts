@@ -6,7 +6,7 @@ it('brings all records, verifies them, and sends hardly more than their bytes', 
   const pair = await startPair();
   const { clock, source, target } = pair;
   const bytes = await fill(source, 1000);
-  const before = source.bus.stats.bytesOut + target.bus.stats.bytesOut;
+  const before = source.bus.stats().bytesOut + target.bus.stats().bytesOut;
   const transfer = target.transfers.start({ partition, source: 'n1' });
   await clock.advanceAsync(5_000);
   expect(target.transfers.receiving).toEqual([]);
@@ -18,7 +18,7 @@ it('brings all records, verifies them, and sends hardly more than their bytes', 
     passes: 0,
   });
   expect(contentOf(target)).toEqual(contentOf(source));
-  expect(source.bus.stats.bytesOut + target.bus.stats.bytesOut - before).toBeLessThan(1.1 * bytes);
+  expect(source.bus.stats().bytesOut + target.bus.stats().bytesOut - before).toBeLessThan(1.1 * bytes);
   expect(source.transfers.sending).toEqual([]);
   expect(pair.faults).toEqual([]);
 });

@@ -9,7 +9,7 @@ import {
   virtualClock,
 } from '@ringfort/testkit';
 import { createTransfers, type TransferLimits, type Transfers } from '../../src/index.ts';
-import type { TransferFrame } from '../../src/transfer-contract.ts';
+import type { TransferFrame, TransferNextRequest } from '../../src/transfer-contract.ts';
 import { CrashableDisk } from './crashable-store.ts';
 import { idOf, objectOf, partition } from './objects.ts';
 
@@ -30,6 +30,11 @@ export interface TestNode {
   start(): Promise<void>;
 }
 
+export interface SentFrame {
+  readonly frame: TransferFrame;
+  readonly request: TransferNextRequest;
+}
+
 /** A source and a target on one faulty network, on virtual time. */
 export interface Pair {
   readonly clock: VirtualClock;
@@ -38,8 +43,9 @@ export interface Pair {
   readonly source: TestNode;
   readonly target: TestNode;
   readonly faults: unknown[];
-  /** Every frame that a source has sent, whether it arrived or not. */
-  readonly sentFrames: TransferFrame[];
+  /** Every frame that a source has sent, whether it arrived or not, and what it was asked for by. */
+  readonly sent: SentFrame[];
+  onSent: (sent: SentFrame) => void;
 }
 
 export async function startPair(options: PairOptions = {}): Promise<Pair> {
@@ -47,7 +53,11 @@ export async function startPair(options: PairOptions = {}): Promise<Pair> {
   const random = seededRandom(options.seed ?? 1);
   const faulty = faultyNetwork({ clock, random: random.fork(), faults: { delayMs: [1, 3] } });
   const faults: unknown[] = [];
-  const sentFrames: TransferFrame[] = [];
+  const sent: SentFrame[] = [];
+  const note = (one: SentFrame) => {
+    sent.push(one);
+    pair.onSent(one);
+  };
   const node = async (name: string, hook?: DiskHook): Promise<TestNode> => {
     const disk = new CrashableDisk(`store-of-${name}`, clock, random.fork(), hook);
     const started = {
@@ -59,10 +69,7 @@ export async function startPair(options: PairOptions = {}): Promise<Pair> {
       },
       async start() {
         const store = await disk.open();
-        started.bus = watched(
-          memoryBus({ network: faulty.network, cluster: 'test', self: `node.${name}` }),
-          sentFrames,
-        );
+        started.bus = watched(memoryBus({ network: faulty.network, cluster: 'test', self: `node.${name}` }), note);
         started.transfers = createTransfers({
           bus: started.bus,
           nodeId: name,
@@ -78,19 +85,21 @@ export async function startPair(options: PairOptions = {}): Promise<Pair> {
     await started.start();
     return started;
   };
-  return {
+  const pair: Pair = {
     clock,
     random,
     faulty,
     source: await node('n1', options.sourceDisk),
     target: await node('n2'),
     faults,
-    sentFrames,
+    sent,
+    onSent: () => undefined,
   };
+  return pair;
 }
 
 /** Notes the frames that its server answers with. */
-function watched(bus: CountedBus, frames: TransferFrame[]): CountedBus {
+function watched(bus: CountedBus, note: (sent: SentFrame) => void): CountedBus {
   const answer: CountedBus['answer'] = (address, contract, answerer, options) =>
     bus.answer(
       address,
@@ -98,7 +107,7 @@ function watched(bus: CountedBus, frames: TransferFrame[]): CountedBus {
       (body, inbound, done) =>
         answerer(body, inbound, (error, reply) => {
           const frame = (reply as { readonly frame?: TransferFrame } | undefined)?.frame;
-          if (frame !== undefined) frames.push(frame);
+          if (frame !== undefined) note({ frame, request: body as TransferNextRequest });
           done(error, reply);
         }),
       options,
