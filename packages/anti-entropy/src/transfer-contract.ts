@@ -102,6 +102,7 @@ export const transferLeaves = defineContract({
   request: z.object({ partition }),
   reply: transferLeavesReplySchema,
 });
+/** Streams of this transfer up to this attempt. */
 export const transferClose = defineContract({
   verb: 'transfer.close',
   request: z.object(stream),

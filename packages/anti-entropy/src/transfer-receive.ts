@@ -207,8 +207,8 @@ export class Receiver {
   }
 
   #close({ partition, transfer, attempt, source }: TransferState): void {
-    // Nobody waits for an answer: if it gets lost, the source forgets the stream when its lease is over.
-    if (this.#fx.bus.status === 'connected')
-      this.#fx.bus.publish(transferAddress(source), transferClose, { partition, transfer, attempt });
+    // The next attempt may have been made already. Nobody waits for an answer: if this is lost, the source forgets the stream in time.
+    const request = { partition, transfer, attempt: attempt + 1 };
+    if (this.#fx.bus.status === 'connected') this.#fx.bus.publish(transferAddress(source), transferClose, request);
   }
 }

@@ -65,8 +65,8 @@ export class Running {
 
   /** Stops at once, keeps where it was, and waits for the merge under way. */
   async close(error: Error): Promise<void> {
-    this.#receiver.actor.stop();
     this.#fail(error);
+    this.#receiver.actor.stop();
     await this.#receiver.idle();
   }
 

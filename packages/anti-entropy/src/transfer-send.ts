@@ -45,6 +45,8 @@ export interface Sending {
   readonly bytes: number;
 }
 
+type StreamName = Pick<TransferNextRequest, 'partition' | 'transfer' | 'attempt'>;
+
 interface Session {
   readonly request: TransferOpenRequest;
   readonly opened: TransferOpenReply;
@@ -115,10 +117,11 @@ export class Senders {
     session.actor.send({ type: 'frame.asked', seq });
   }
 
-  /** The receiver is done; harmless when nothing is open. */
-  close(request: Pick<TransferNextRequest, 'partition' | 'transfer' | 'attempt'>, target: string): void {
-    const session = this.#session(request, target);
-    session?.actor.send({ type: 'stream.close' });
+  /** The receiver is done with this attempt and those before it; harmless when nothing is open. */
+  close({ partition, transfer, attempt }: StreamName, target: string): void {
+    const session = this.#sessions.get(sessionName(partition, target));
+    if (session?.request.transfer === transfer && session.request.attempt <= attempt)
+      session.actor.send({ type: 'stream.close' });
   }
 
   closeAll(): void {
@@ -126,10 +129,7 @@ export class Senders {
     for (const name of [...this.#sessions.keys()]) this.#end(name, new TransfersClosedError(this.#fx.nodeId));
   }
 
-  #session(
-    { partition, transfer, attempt }: Pick<TransferNextRequest, 'partition' | 'transfer' | 'attempt'>,
-    target: string,
-  ): Session | undefined {
+  #session({ partition, transfer, attempt }: StreamName, target: string): Session | undefined {
     const session = this.#sessions.get(sessionName(partition, target));
     if (session === undefined || session.request.transfer !== transfer) return undefined;
     if (session.request.attempt !== attempt)

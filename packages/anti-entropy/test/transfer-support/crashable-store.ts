@@ -12,7 +12,9 @@ type Operation =
  * beginning: whoever counted on more is found out.
  */
 export class CrashableDisk {
-  readonly storeId: string;
+  storeId: string;
+  /** How long a sync takes at most. */
+  maxSyncMs = 0;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #hook: DiskHook;
@@ -26,7 +28,7 @@ export class CrashableDisk {
     this.storeId = storeId;
     this.#clock = clock;
     this.#random = random;
-    this.#hook = hook;
+    this.#hook = { ...hook, sync: () => this.#sync() };
   }
 
   /** A process opens the store. */
@@ -39,10 +41,30 @@ export class CrashableDisk {
       disk: this.#hook,
       cacheBytes: 0,
     });
+    const { maxSyncMs } = this;
+    this.maxSyncMs = 0;
     for (const operation of this.#operations) await replay(raw, operation);
+    this.maxSyncMs = maxSyncMs;
     this.raw = raw;
     this.store = this.#watch(raw, this.#generation);
     return this.store;
+  }
+
+  /** What was written so far is durable, by word of the test. */
+  keep(): void {
+    this.#durable = this.#operations.length;
+  }
+
+  /** An empty disk takes its place; the process is to be started again. */
+  exchange(storeId: string): void {
+    this.storeId = storeId;
+    this.#operations = [];
+    this.#durable = 0;
+  }
+
+  #sync(): Promise<void> {
+    const delayMs = this.maxSyncMs === 0 ? 0 : this.#random.below(this.maxSyncMs + 1);
+    return delayMs === 0 ? Promise.resolve() : new Promise((resolve) => this.#clock.setTimeout(resolve, delayMs));
   }
 
   /** The process is gone; its store answers nobody any more. */

@@ -18,6 +18,10 @@ export interface PairOptions {
   readonly limits?: Partial<TransferLimits>;
   readonly foregroundP99Ms?: () => number | undefined;
   readonly sourceDisk?: DiskHook;
+  readonly targetDisk?: DiskHook;
+  readonly maySend?: () => boolean;
+  /** How long a sync of the target's disk takes at most. */
+  readonly maxSyncMs?: number;
 }
 
 /** A node that can be killed and started again over the same disk. */
@@ -78,6 +82,7 @@ export async function startPair(options: PairOptions = {}): Promise<Pair> {
           random: random.fork(),
           ...(options.limits === undefined ? {} : { limits: options.limits }),
           ...(options.foregroundP99Ms === undefined ? {} : { foregroundP99Ms: options.foregroundP99Ms }),
+          ...(options.maySend === undefined ? {} : { maySend: options.maySend }),
           onFault: (fault) => faults.push(fault),
         });
       },
@@ -90,11 +95,12 @@ export async function startPair(options: PairOptions = {}): Promise<Pair> {
     random,
     faulty,
     source: await node('n1', options.sourceDisk),
-    target: await node('n2'),
+    target: await node('n2', options.targetDisk),
     faults,
     sent,
     onSent: () => undefined,
   };
+  pair.target.disk.maxSyncMs = options.maxSyncMs ?? 0;
   return pair;
 }
 
@@ -121,15 +127,25 @@ function watched(bus: CountedBus, note: (sent: SentFrame) => void): CountedBus {
   });
 }
 
-export async function fill({ disk }: TestNode, records: number, size = 1000, actor = 'a-1'): Promise<number> {
+/** Fills the partition, durably. Answers how many bytes its objects have. */
+export async function fill(
+  { disk }: TestNode,
+  records: number,
+  size = 1000,
+  actor = 'a-1',
+  at = partition,
+): Promise<number> {
   let bytes = 0;
   for (let index = 0; index < records; index += 1) {
     const object = objectOf(actor, index + 1, size);
     bytes += object.length;
-    await disk.store.write(idOf(`key-${String(index).padStart(6, '0')}`), object, { sync: true });
+    await disk.store.write({ ...idOf(keyOf(index)), partition: at }, object, { sync: false });
   }
+  disk.keep();
   return bytes;
 }
+
+export const keyOf = (index: number): string => `key-${String(index).padStart(6, '0')}`;
 
 /** All records of the partition, by key. */
 export function contentOf({ disk }: TestNode): Map<string, string> {
