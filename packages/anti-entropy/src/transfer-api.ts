@@ -71,7 +71,7 @@ export interface Transfer {
   readonly progress: TransferProgress;
   /** Rejects with `TRANSFER_STALLED`, `TRANSFER_ABORTED` or `TRANSFERS_CLOSED`. */
   readonly done: Promise<TransferVerified>;
-  /** Ends it and forgets where it was; what was merged stays. Resolves when both are done. */
+  /** Ends it and forgets where it was; what was merged stays. Resolves when both are done; at once when it has ended before. */
   abort(): Promise<void>;
 }
 

@@ -72,6 +72,8 @@ export const transferReceiveMachine = setup({
   guards: {
     isPassComplete: ({ context }) => context.state.isPassComplete,
     isCurrent: ({ context }, { attempt }: { attempt: number }) => attempt === context.state.attempt,
+    hasFrameToMerge: ({ context }) => credits.nextToMerge(context.credits) !== undefined,
+    wasLastFrame: (_, { state }: { readonly state: TransferState }) => state.isPassComplete,
     isMerging: ({ context }) => context.credits.isMerging,
     isAborting: ({ context }) => context.isAborting,
     hasFailedTooOften: ({ context }) => context.failures >= context.limits.maxFailures,
@@ -172,7 +174,7 @@ export const transferReceiveMachine = setup({
           always: 'looking',
         },
         looking: {
-          always: { guard: ({ context }) => credits.nextToMerge(context.credits) !== undefined, target: 'merging' },
+          always: { guard: 'hasFrameToMerge', target: 'merging' },
         },
         merging: {
           entry: [
@@ -193,7 +195,7 @@ export const transferReceiveMachine = setup({
         },
         'frame.merged': [
           {
-            guard: ({ event }) => event.state.isPassComplete,
+            guard: { type: 'wasLastFrame', params: ({ event }) => event },
             target: 'comparing',
             actions: [{ type: 'noteMerged', params: ({ event }) => event.state }, 'reportProgress', 'closeStream'],
           },

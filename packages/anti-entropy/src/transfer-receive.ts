@@ -1,4 +1,4 @@
-import type { Bus, Clock } from '@ringfort/bus';
+import type { Bus, Clock, Random } from '@ringfort/bus';
 import { type Actor, createActor, fromPromise } from 'xstate';
 import {
   type TransferFrame,
@@ -15,6 +15,7 @@ import type { TransferLimits } from './transfer-limits.ts';
 import type { TransferStore } from './transfer-port.ts';
 import type { RateLimiter } from './transfer-rate.ts';
 import {
+  backoffMs,
   type LeavesCompared,
   type ReceiveContext,
   type ReceiveEvent,
@@ -35,6 +36,7 @@ export interface ReceiveEffects {
   readonly bus: Bus;
   readonly store: TransferStore;
   readonly clock: Clock;
+  readonly random: Random;
   readonly limiter: RateLimiter;
   readonly limits: TransferLimits;
 }
@@ -82,6 +84,8 @@ export class Receiver {
           this.#fx.store.putMeta(stateKey(input.partition), undefined),
         ),
       },
+      // From half of it to all: transfers that failed together do not come back together.
+      delays: { backoff: ({ context }) => (backoffMs(context) * (1000 + this.#fx.random.below(1001))) / 2000 },
       actions: {
         askForFrames: ({ context }, seqs) => {
           for (const seq of seqs) this.#ask(context.state, seq, context.credits.acked);

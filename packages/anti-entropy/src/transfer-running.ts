@@ -79,8 +79,11 @@ export class Running {
     done.catch(() => undefined);
     const { actor } = this.#receiver;
     const abort = async () => {
-      if (actor.getSnapshot().status === 'active') actor.send({ type: 'abort.start' });
-      await done.catch(() => undefined);
+      if (actor.getSnapshot().status !== 'active') return;
+      actor.send({ type: 'abort.start' });
+      await done.catch((error: unknown) => {
+        if (!(error instanceof TransferAbortedError)) throw error;
+      });
     };
     return {
       partition,

@@ -103,10 +103,15 @@ export class Senders {
   }
 
   next(request: TransferNextRequest, target: string, timeoutMs: number, done: Done<TransferNextReply>): void {
-    const { nodeId, wheel, limits } = this.#fx;
+    const { nodeId, wheel, limits, maySend } = this.#fx;
     const { partition, seq, acked } = request;
     const session = this.#session(request, target);
     if (session === undefined) throw new TransferUnknownError(nodeId, partition);
+    if (!maySend(partition, target)) {
+      const refused = new TransferRefusedError(nodeId, partition, target);
+      this.#end(sessionName(partition, target), refused);
+      throw refused;
+    }
     session.acked = Math.max(session.acked, acked);
     const highest = session.acked + Math.min(session.request.maxFrames, limits.maxFramesInFlight);
     if (seq > highest) throw new TransferCreditExceededError(partition, seq, highest);

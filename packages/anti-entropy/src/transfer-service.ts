@@ -136,6 +136,7 @@ class TransferService implements Transfers {
       bus: this.#bus,
       store: this.#store,
       clock: this.#clock,
+      random: this.#random,
       limiter: this.#incoming,
       limits: this.#limits,
       onFault: this.#onFault,

@@ -6,8 +6,11 @@ export interface BarrierStore extends Store {
   raiseBarrier(partition: number, barrier: number): Promise<void>;
 }
 
-/** A store as transfers see it. */
-export function transferStore(store: BarrierStore): TransferStore {
+/**
+ * A store as transfers see it.
+ * @param partitionsHeld in how many partitions the store has records, to estimate those of a large one; undefined: unknown
+ */
+export function transferStore(store: BarrierStore, partitionsHeld?: () => number): TransferStore {
   return {
     storeId: store.storeId,
     fold: (query, limits) => store.fold(query, limits),
@@ -19,7 +22,11 @@ export function transferStore(store: BarrierStore): TransferStore {
     getMeta: (key) => store.getMeta(key),
     putMeta: (key, value) => store.putMeta(key, value),
     listMeta: (prefix) => store.listMeta(prefix),
-    estimateRecords: (partition) => estimateRecords(store.leaves(partition).size) ?? undefined,
+    estimateRecords: (partition) => {
+      const share = () => Math.round(store.stats().records / Math.max(1, partitionsHeld?.() ?? 1));
+      const counted = estimateRecords(store.leaves(partition).size);
+      return counted ?? (partitionsHeld === undefined ? undefined : share());
+    },
   };
 }
 

@@ -197,13 +197,38 @@ describe('what is refused', () => {
     expect(codes[0]).toMatchObject({ code: 'TRANSFERS_BUSY' });
   });
 
-  it('is told by a source that does not hand the partition out', async () => {
-    const pair = await startPair({ limits: fast, maySend: () => false });
-    const { done } = pair.target.transfers.start(fromN1);
-    await expect(within(pair, done, 20_000)).rejects.toMatchObject({
-      code: 'TRANSFER_STALLED',
-      cause: { code: 'TRANSFER_REFUSED' },
-    });
+  it.each([0, 30])(
+    'is told by a source that does not hand the partition out, or no more after %i ms',
+    async (afterMs) => {
+      let maySend = true;
+      const pair = await startPair({ limits: fast, maySend: () => maySend });
+      await fill(pair.source, 300, 100);
+      const { done } = pair.target.transfers.start(fromN1);
+      await pair.clock.advanceAsync(afterMs);
+      maySend = false;
+      await expect(within(pair, done, 20_000)).rejects.toMatchObject({
+        code: 'TRANSFER_STALLED',
+        cause: { code: 'TRANSFER_REFUSED' },
+      });
+    },
+  );
+});
+
+describe('a target that has lost its disk', () => {
+  it('is a second receiver to the source, until the first one is forgotten', async () => {
+    const pair = await startPair({ limits: { ...fast, leaseMs: 1_000, maxFailures: 20 } });
+    const { clock, source, target } = pair;
+    await fill(source, 300, 100);
+    target.transfers.start(fromN1);
+    await clock.advanceAsync(40);
+    target.kill();
+    target.disk.exchange('another-store');
+    await target.start();
+    const events = eventsOf(target);
+    await within(pair, target.transfers.start(fromN1).done, 10_000);
+    const errors = events.flatMap((event) => (event.type === 'transfer.failedOnce' ? [event.error] : []));
+    expect(errors[0]).toMatchObject({ code: 'TRANSFER_EXISTS' });
+    expect(contentOf(target)).toEqual(contentOf(source));
   });
 });
 
