@@ -13,8 +13,10 @@ export const leafSchema = z
   .min(0)
   .max(leavesPerPartition - 1);
 
-/** More frames in flight than this no sender grants. */
+/** What may be asked for at most; a sender may grant less. */
 export const maxFramesInFlight = 64;
+export const maxFrameItems = 4096;
+export const maxFrameBytes = 4 * 1024 * 1024;
 
 /** Which stream is meant: an attempt supersedes those of lower numbers, so that what was held back on the way does no harm. */
 const stream = {
@@ -33,7 +35,7 @@ export const transferOpenRequestSchema = z.object({
   /** Only records of these leaves; absent: of all. */
   leaves: z.array(leafSchema).max(leavesPerPartition).optional(),
   maxFrames: z.int().min(1).max(maxFramesInFlight),
-  maxItems: z.int().min(1).max(4096),
+  maxItems: z.int().min(1).max(maxFrameItems),
   maxBytes: z
     .int()
     .min(1)

@@ -148,7 +148,7 @@ export class TransfersClosedError extends TransferError {
   }
 }
 
-/** A programmer's mistake. */
+/** A request, a limit or a kept state that makes no sense. */
 export class InvalidTransferError extends TransferError {
   readonly code = 'TRANSFER_INVALID';
 }

@@ -1,3 +1,6 @@
+import { maxFrameBytes, maxFrameItems, maxFramesInFlight } from './transfer-contract.ts';
+import { InvalidTransferError } from './transfer-errors.ts';
+
 /** The bounds of a node's partition transfers; both sides count, the smaller one of each. */
 export interface TransferLimits {
   /** Partitions that this node takes at the same time; beyond: `TRANSFERS_BUSY`. */
@@ -54,3 +57,22 @@ export const defaultTransferLimits: TransferLimits = Object.freeze({
   settleMs: 100,
   maxCorruptIds: 100,
 });
+
+const most: Partial<Record<keyof TransferLimits, number>> = { maxFramesInFlight, maxFrameItems, maxFrameBytes };
+const least: Partial<Record<keyof TransferLimits, number>> = { maxComparisons: 3, maxCorruptIds: 0, settleMs: 0 };
+
+/** The defaults, and what is set instead. @throws TRANSFER_INVALID */
+export function transferLimits(set: Partial<TransferLimits> = {}): TransferLimits {
+  const limits = { ...defaultTransferLimits, ...set };
+  for (const [name, value] of Object.entries(limits) as [keyof TransferLimits, number][]) {
+    const [min, max] = [least[name] ?? 1, most[name] ?? Number.MAX_SAFE_INTEGER];
+    if (!(value >= min && value <= max))
+      throw new InvalidTransferError(`${name} is ${value}: from ${min} to ${max} is possible`, {
+        name,
+        value,
+        min,
+        max,
+      });
+  }
+  return limits;
+}

@@ -15,7 +15,7 @@ import {
   TransfersBusyError,
   TransfersClosedError,
 } from './transfer-errors.ts';
-import { defaultTransferLimits, type TransferLimits } from './transfer-limits.ts';
+import { type TransferLimits, transferLimits } from './transfer-limits.ts';
 import type { TransferStore } from './transfer-port.ts';
 import { RateLimiter } from './transfer-rate.ts';
 import { Running } from './transfer-running.ts';
@@ -50,7 +50,7 @@ class TransferService implements Transfers {
     this.#store = store;
     this.#clock = clock;
     this.#random = options.random ?? systemRandom;
-    this.#limits = { ...defaultTransferLimits, ...options.limits };
+    this.#limits = transferLimits(options.limits);
     this.#onFault = options.onFault ?? (() => undefined);
     this.#maySend = options.maySend ?? (() => true);
     this.#incoming = new RateLimiter(this.#limits, clock, foregroundP99Ms);

@@ -172,7 +172,7 @@ it.each([seeds.slice(0, 10), seeds.slice(10, 20), seeds.slice(20, 30), seeds.sli
   async (...some) => {
     const seen = { crashes: 0, stalls: 0, laterPasses: 0 };
     for (const seed of some) {
-      const history = new History(await startPair({ seed, limits, maxSyncMs: 30 }), seed);
+      const history = new History(await startPair({ seed, limits, syncMs: [0, 30] }), seed);
       await history.run();
       const { pair, outcome, misbehaved, acknowledged } = history;
       expect(outcome, `seed ${seed}: not verified`).toMatchObject({ leavesInFlight: 0, leavesAhead: 0 });

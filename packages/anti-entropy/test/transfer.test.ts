@@ -182,6 +182,13 @@ describe('what is refused', () => {
     expect(() => transfers.start(fromN1)).toThrow(expect.objectContaining({ code: 'TRANSFERS_CLOSED' }));
   });
 
+  it.each([{ maxComparisons: 2 }, { maxFramesInFlight: 65 }, { maxBytesPerSecond: 0 }, { leaseMs: Number.NaN }])(
+    'does not begin with limits that cannot be kept: %o',
+    async (limits) => {
+      await expect(startPair({ limits })).rejects.toMatchObject({ code: 'TRANSFER_INVALID' });
+    },
+  );
+
   it('waits for its turn at a source that sends as many as it may', async () => {
     const pair = await startPair({
       limits: { maxSending: 1, maxFrameBytes: 8 * 1024, maxBytesPerSecond: 100_000, burstBytes: 1_000 },
@@ -393,6 +400,22 @@ describe('the rate', () => {
 });
 
 describe("the target's own disk", () => {
+  it('slow, lets a frame be merged to its end before the stream is opened anew', async () => {
+    const pair = await startPair({ limits: { ...fast, maxFramesInFlight: 4 }, syncMs: [1_000, 1_000] });
+    const { clock, source, target, faulty, sent } = pair;
+    await fill(source, 100, 100);
+    const { done } = target.transfers.start(fromN1);
+    while (sent.length < 4) await clock.advanceAsync(10);
+    await clock.advanceAsync(100);
+    // The first frame is being merged; what is asked for when it is, gets lost while the second one is.
+    faulty.cut('node.n1', 'node.n2');
+    while (target.transfers.receiving[0]?.failures === 0) await clock.advanceAsync(10);
+    faulty.mendOneWay('node.n1', 'node.n2');
+    faulty.mendOneWay('node.n2', 'node.n1');
+    await within(pair, done, 60_000);
+    expect(sent.map(({ frame }) => frame.seq)).toEqual([1, 2, 3, 4, 3, 4, 5, 6, 7]);
+  });
+
   it('full, keeps no frame from being acknowledged that is not stored, and the transfer goes on when there is room', async () => {
     let isFull = false;
     const append = () => {

@@ -13,8 +13,8 @@ type Operation =
  */
 export class CrashableDisk {
   storeId: string;
-  /** How long a sync takes at most. */
-  maxSyncMs = 0;
+  /** How long a sync takes: from, to. */
+  syncMs: readonly [min: number, max: number] = [0, 0];
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #hook: DiskHook;
@@ -41,10 +41,10 @@ export class CrashableDisk {
       disk: this.#hook,
       cacheBytes: 0,
     });
-    const { maxSyncMs } = this;
-    this.maxSyncMs = 0;
+    const { syncMs } = this;
+    this.syncMs = [0, 0];
     for (const operation of this.#operations) await replay(raw, operation);
-    this.maxSyncMs = maxSyncMs;
+    this.syncMs = syncMs;
     this.raw = raw;
     this.store = this.#watch(raw, this.#generation);
     return this.store;
@@ -63,7 +63,8 @@ export class CrashableDisk {
   }
 
   #sync(): Promise<void> {
-    const delayMs = this.maxSyncMs === 0 ? 0 : this.#random.below(this.maxSyncMs + 1);
+    const [min, max] = this.syncMs;
+    const delayMs = min + this.#random.below(max - min + 1);
     return delayMs === 0 ? Promise.resolve() : new Promise((resolve) => this.#clock.setTimeout(resolve, delayMs));
   }
 

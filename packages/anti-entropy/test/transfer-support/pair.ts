@@ -20,8 +20,8 @@ export interface PairOptions {
   readonly sourceDisk?: DiskHook;
   readonly targetDisk?: DiskHook;
   readonly maySend?: () => boolean;
-  /** How long a sync of the target's disk takes at most. */
-  readonly maxSyncMs?: number;
+  /** How long a sync of the target's disk takes. */
+  readonly syncMs?: readonly [min: number, max: number];
 }
 
 /** A node that can be killed and started again over the same disk. */
@@ -100,7 +100,7 @@ export async function startPair(options: PairOptions = {}): Promise<Pair> {
     sent,
     onSent: () => undefined,
   };
-  pair.target.disk.maxSyncMs = options.maxSyncMs ?? 0;
+  pair.target.disk.syncMs = options.syncMs ?? [0, 0];
   return pair;
 }
 
