@@ -84,13 +84,14 @@ export interface KnownTransfer {
 
 export interface Transfers {
   /**
-   * Brings a partition from `source` to this node: goes on where an earlier transfer from there was, and compares only, when that one was verified.
+   * Brings a partition from `source` to this node: goes on where an earlier transfer from there was. Where this node holds something of the
+   * partition, what differs is sent, otherwise everything.
    * @throws TRANSFER_EXISTS, TRANSFERS_BUSY, TRANSFERS_CLOSED
    */
   start(request: { readonly partition: number; readonly source: string }): Transfer;
   /** What is kept of transfers, under way or not. */
   known(): KnownTransfer[];
-  /** Forgets where a transfer was that is not under way: its outcome is acted upon, or nobody wants it any more. */
+  /** Forgets where the partition's transfers were, none of them under way: they are acted upon, or nobody wants them any more. */
   forget(partition: number): Promise<void>;
   readonly receiving: readonly TransferProgress[];
   readonly sending: readonly Sending[];

@@ -15,6 +15,9 @@ export interface StreamOpened {
 
 /** Both sides' leaves, read one after the other. */
 export interface LeavesCompared {
+  readonly state: TransferState;
+  /** Nothing was sent yet: what differs is to be sent, not waited for. */
+  readonly isFirst: boolean;
   /** The source has another store, or another barrier, than what was sent came from. */
   readonly sourceChanged: boolean;
   readonly unsettled: Leaves;
@@ -33,7 +36,7 @@ export interface ReceiveContext extends ReceiveInput {
   readonly failures: number;
   readonly error: unknown;
   readonly comparisons: number;
-  readonly compared: LeavesCompared;
+  readonly compared: Omit<LeavesCompared, 'state'>;
   /** What differed in the comparison before. */
   readonly unsettledBefore: Leaves;
   readonly isAborting: boolean;
@@ -46,12 +49,13 @@ export type ReceiveEvent =
   | { readonly type: 'merge.failed'; readonly error: unknown }
   | { readonly type: 'abort.start' };
 
-const nothingCompared: LeavesCompared = { sourceChanged: false, unsettled: new Map(), ahead: 0 };
+const nothingCompared = { isFirst: false, sourceChanged: false, unsettled: new Map<number, string>(), ahead: 0 };
 const notProvided = (name: string) => Promise.reject(new Error(`${name} is to be provided`));
 
 /**
  * The story of one partition on its way to this node: a stream of frames is opened at the source, each frame merged and acknowledged, then both
- * sides' leaves are compared and those that differ are sent again, until nothing differs. Whatever fails is tried again from the last
+ * sides' leaves are compared and those that differ are sent again, until nothing differs. (Where this node holds some of the partition already
+ * the leaves are compared first.) Whatever fails is tried again from the last
  * acknowledged frame; after too many failures in a row the transfer is stalled, and can be started again where it was.
  *
  * No stream is opened while a frame is being merged: so what is kept durably never goes back, and no acknowledged frame is sent twice.
@@ -102,9 +106,10 @@ export const transferReceiveMachine = setup({
       error,
       failures: context.failures + 1,
     })),
-    noteCompared: assign(({ context }, compared: LeavesCompared) => ({
+    noteCompared: assign(({ context }, { state, ...compared }: LeavesCompared) => ({
+      state,
       compared,
-      unsettledBefore: context.compared.unsettled,
+      unsettledBefore: compared.isFirst ? compared.unsettled : context.compared.unsettled,
       comparisons: context.comparisons + 1,
       failures: 0,
     })),

@@ -27,6 +27,7 @@ import {
   encodeState,
   fetchedLeaves,
   isAtStart,
+  isUnbound,
   startedOver,
   stateKey,
   type TransferState,
@@ -76,12 +77,12 @@ export class Receiver {
     return transferReceiveMachine.provide({
       actors: {
         openStream: fromPromise<StreamOpened, TransferState>(({ input, signal }) => this.#open(input, signal)),
-        compareLeaves: fromPromise<LeavesCompared, TransferState>(({ input }) => this.#compare(input)),
+        compareLeaves: fromPromise<LeavesCompared, TransferState>(({ input, signal }) => this.#compare(input, signal)),
         keepVerified: fromPromise<TransferState, TransferState>(({ input }) =>
           this.#keep({ ...input, isVerified: true }),
         ),
         forgetState: fromPromise<void, TransferState>(({ input }) =>
-          this.#fx.store.putMeta(stateKey(input.partition), undefined),
+          this.#fx.store.putMeta(stateKey(input), undefined),
         ),
       },
       // From half of it to all: transfers that failed together do not come back together.
@@ -110,7 +111,7 @@ export class Receiver {
   }
 
   async #keep(state: TransferState): Promise<TransferState> {
-    await this.#fx.store.putMeta(stateKey(state.partition), encodeState(state));
+    await this.#fx.store.putMeta(stateKey(state), encodeState(state));
     return state;
   }
 
@@ -190,20 +191,28 @@ export class Receiver {
     return after;
   }
 
-  async #compare(state: TransferState): Promise<LeavesCompared> {
+  async #compare(before: TransferState, signal: AbortSignal): Promise<LeavesCompared> {
     const { bus, store, limits } = this.#fx;
-    const { partition, source } = state;
-    const reply = await bus.request(
+    const { partition, source } = before;
+    const { storeId, barrier, leaves } = await bus.request(
       transferAddress(source),
       transferLeaves,
       { partition },
       { timeoutMs: limits.requestTimeoutMs },
     );
-    const theirs = new Map(reply.leaves.map(({ leaf, digest }) => [leaf, digest]));
+    const isFirst = isUnbound(before);
+    if (isFirst) {
+      signal.throwIfAborted();
+      await this.#adoptBarrier(partition, barrier);
+    }
+    const state = isFirst ? { ...before, storeId, barrier } : before;
+    const theirs = new Map(leaves.map(({ leaf, digest }) => [leaf, digest]));
     const ours = store.leaves(partition);
     const fetched = fetchedLeaves(state);
-    const isSame = reply.storeId === state.storeId && reply.barrier === state.barrier;
+    const isSame = storeId === state.storeId && barrier === state.barrier;
     return {
+      state,
+      isFirst,
       sourceChanged: !isSame || state.barrier !== store.barrier(partition),
       unsettled: unsettledLeaves(theirs, ours, fetched),
       ahead: leavesAhead(theirs, ours, fetched),

@@ -20,7 +20,15 @@ import type { TransferStore } from './transfer-port.ts';
 import { RateLimiter } from './transfer-rate.ts';
 import { Running } from './transfer-running.ts';
 import { Senders, type Sending } from './transfer-send.ts';
-import { decodeState, freshState, stateKey, statePrefix, type TransferState } from './transfer-state-core.ts';
+import {
+  allStates,
+  comparedFirst,
+  decodeState,
+  freshState,
+  stateKey,
+  statesOf,
+  type TransferState,
+} from './transfer-state-core.ts';
 
 /** Brings partitions to this node, and hands out those that others ask for, at `node.<id>.transfers`. */
 export function createTransfers(options: TransfersOptions): Transfers {
@@ -83,9 +91,7 @@ class TransferService implements Transfers {
     const running = this.#running.get(partition);
     if (running !== undefined) throw new TransferExistsError(partition, this.#nodeId, running.transfer.source);
     if (this.#running.size >= maxReceiving) throw new TransfersBusyError(this.#nodeId, 'receives', maxReceiving);
-    const kept = this.#kept(partition);
-    const transfer = Buffer.from(this.#random.bytes(8)).toString('hex');
-    const state = kept?.source === source ? kept : freshState(partition, source, transfer);
+    const state = this.#kept({ partition, source }) ?? this.#fresh(partition, source);
     const begun = new Running({ state, effects: this.#effects(), tell: (event) => this.#tell(event) });
     this.#running.set(partition, begun);
     begun.begin(() => this.#running.delete(partition));
@@ -93,7 +99,7 @@ class TransferService implements Transfers {
   }
 
   known(): KnownTransfer[] {
-    const states = [...this.#store.listMeta(statePrefix).values()].map((bytes) => decodeState(bytes));
+    const states = [...this.#store.listMeta(allStates).values()].map((bytes) => decodeState(bytes));
     return states
       .filter((state) => state !== undefined)
       .map(({ partition, source, isVerified }) => ({ partition, source, isVerified }));
@@ -102,7 +108,8 @@ class TransferService implements Transfers {
   async forget(partition: number): Promise<void> {
     const running = this.#running.get(partition);
     if (running !== undefined) throw new TransferExistsError(partition, this.#nodeId, running.transfer.source);
-    await this.#store.putMeta(stateKey(partition), undefined);
+    const keys = [...this.#store.listMeta(statesOf(partition)).keys()];
+    await Promise.all(keys.map((key) => this.#store.putMeta(key, undefined)));
   }
 
   on(listener: (event: TransferEvent) => void): { unsubscribe(): void } {
@@ -118,17 +125,21 @@ class TransferService implements Transfers {
     await Promise.all([...this.#running.values()].map((running) => running.close(error)));
   }
 
-  #kept(partition: number): TransferState | undefined {
-    const bytes = this.#store.getMeta(stateKey(partition));
+  #kept(of: { readonly partition: number; readonly source: string }): TransferState | undefined {
+    const bytes = this.#store.getMeta(stateKey(of));
     if (bytes === undefined) return undefined;
     const state = decodeState(bytes);
-    if (state === undefined) {
-      const error = new InvalidTransferError('what was kept of a transfer cannot be read: it starts over', {
-        partition,
-      });
-      this.#onFault(error, 'kept transfer');
-    }
+    if (state === undefined)
+      this.#onFault(
+        new InvalidTransferError('what was kept of a transfer cannot be read: it starts over', of),
+        'start',
+      );
     return state;
+  }
+
+  #fresh(partition: number, source: string): TransferState {
+    const state = freshState(partition, source, Buffer.from(this.#random.bytes(8)).toString('hex'));
+    return this.#store.leaves(partition).size === 0 ? state : comparedFirst(state);
   }
 
   #effects() {

@@ -2,7 +2,27 @@ import { z } from 'zod';
 import type { TransferFrame } from './transfer-contract.ts';
 import { frameBytes } from './transfer-frame-core.ts';
 
-const leavesSchema = z.array(z.tuple([z.int(), z.string()])).transform((entries) => new Map(entries));
+const leafBytes = 10;
+/** Leaves with digests, packed: two bytes and eight for each. */
+const leavesSchema = z.base64().transform((text): Map<number, string> => {
+  const packed = Buffer.from(text, 'base64');
+  const leaves = new Map<number, string>();
+  for (let at = 0; at + leafBytes <= packed.length; at += leafBytes)
+    leaves.set(packed.readUInt16BE(at), packed.toString('hex', at + 2, at + leafBytes));
+  return leaves;
+});
+
+function packLeaves(leaves: ReadonlyMap<number, string>): string {
+  const packed = Buffer.alloc(leaves.size * leafBytes);
+  let at = 0;
+  for (const [leaf, digest] of leaves) {
+    packed.writeUInt16BE(leaf, at);
+    packed.write(digest, at + 2, 'hex');
+    at += leafBytes;
+  }
+  return packed.toString('base64');
+}
+
 const corruptSchema = z.object({ bucket: z.string(), key: z.string() });
 
 const stateSchema = z.object({
@@ -40,10 +60,11 @@ const stateSchema = z.object({
 export type TransferState = Readonly<z.infer<typeof stateSchema>>;
 export type CorruptName = Readonly<z.infer<typeof corruptSchema>>;
 
-const metaPrefix = 'transfer/';
-
-export const stateKey = (partition: number): string => `${metaPrefix}${partition}`;
-export const statePrefix = metaPrefix;
+/** Under which all of them are kept; of one partition; of one from one source. */
+export const allStates = 'transfer/';
+export const statesOf = (partition: number): string => `${allStates}${partition}/`;
+export const stateKey = ({ partition, source }: { readonly partition: number; readonly source: string }): string =>
+  `${statesOf(partition)}${source}`;
 
 export function freshState(partition: number, source: string, transfer: string): TransferState {
   return {
@@ -64,6 +85,14 @@ export function freshState(partition: number, source: string, transfer: string):
     corrupt: [],
   };
 }
+
+/** The receiver holds some of the partition already: what differs is sent, rather than everything. */
+export function comparedFirst(state: TransferState): TransferState {
+  return { ...state, isPassComplete: true };
+}
+
+/** Whether the source was never heard. */
+export const isUnbound = ({ storeId }: TransferState): boolean => storeId === '';
 
 /** From the partition's start, of this store and under this barrier; later attempts still supersede earlier ones. */
 export function startedOver(state: TransferState, storeId: string, barrier: number): TransferState {
@@ -123,8 +152,8 @@ export function nextPass(state: TransferState, wanted: ReadonlyMap<number, strin
 export function encodeState({ wanted, fetched, cursor, ...rest }: TransferState): Uint8Array {
   const plain = {
     ...rest,
-    ...(wanted === undefined ? {} : { wanted: [...wanted] }),
-    fetched: [...fetched],
+    ...(wanted === undefined ? {} : { wanted: packLeaves(wanted) }),
+    fetched: packLeaves(fetched),
     ...(cursor === undefined ? {} : { cursor: Buffer.from(cursor).toString('base64') }),
   };
   return Buffer.from(JSON.stringify(plain));

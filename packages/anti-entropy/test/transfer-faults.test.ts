@@ -150,7 +150,7 @@ class History {
 
   /** What was acknowledged in a pass is not sent in it again, and no more is in flight than was granted. */
   #checkSent({ frame, request }: SentFrame): void {
-    const kept = this.pair.target.disk.store.getMeta(stateKey(partition));
+    const kept = this.pair.target.disk.store.getMeta(stateKey({ partition, source: 'n1' }));
     const state = kept === undefined ? undefined : decodeState(kept);
     if (frame.seq > request.acked + maxFramesInFlight) this.misbehaved.push(`frame ${frame.seq} without a credit`);
     if (state === undefined || state.attempt !== request.attempt) return;

@@ -103,6 +103,19 @@ describe('a transfer without faults', () => {
     expectClean(pair);
   });
 
+  it('sends what differs alone, where the target holds most of it from elsewhere', async () => {
+    const pair = await startPair();
+    const { source, target, sent } = pair;
+    await fill(source, 800, 100);
+    await fill(target, 795, 100);
+    expect(await within(pair, target.transfers.start(fromN1).done, 5_000)).toMatchObject({
+      passes: 1,
+      leavesInFlight: 0,
+    });
+    expect(sent.flatMap(({ frame }) => frame.records).length).toBeLessThan(20);
+    expect(contentOf(target)).toEqual(contentOf(source));
+  });
+
   it('is verified where the target holds more than the source', async () => {
     const pair = await startPair();
     await fill(pair.source, 50, 100);
@@ -253,7 +266,7 @@ describe('aborting', () => {
       await expect(transfer.done).rejects.toMatchObject({ code: 'TRANSFER_ABORTED' });
       await clock.advanceAsync(20);
       expectClean(pair);
-      expect(target.disk.store.getMeta(stateKey(partition))).toBeUndefined();
+      expect(target.disk.store.getMeta(stateKey({ partition, source: 'n1' }))).toBeUndefined();
       await within(pair, target.transfers.start(fromN1).done, 5_000);
       expect(contentOf(target)).toEqual(contentOf(source));
       expect(pair.faults).toEqual([]);
