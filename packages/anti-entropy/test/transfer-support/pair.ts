@@ -50,6 +50,8 @@ export interface Pair {
   /** Every frame that a source has sent, whether it arrived or not, and what it was asked for by. */
   readonly sent: SentFrame[];
   onSent: (sent: SentFrame) => void;
+  /** What becomes of a frame between the source and its bus. */
+  tamper: (frame: TransferFrame) => TransferFrame;
 }
 
 export async function startPair(options: PairOptions = {}): Promise<Pair> {
@@ -61,6 +63,7 @@ export async function startPair(options: PairOptions = {}): Promise<Pair> {
   const note = (one: SentFrame) => {
     sent.push(one);
     pair.onSent(one);
+    return pair.tamper(one.frame);
   };
   const node = async (name: string, hook?: DiskHook): Promise<TestNode> => {
     const disk = new CrashableDisk(`store-of-${name}`, clock, random.fork(), hook);
@@ -99,13 +102,14 @@ export async function startPair(options: PairOptions = {}): Promise<Pair> {
     faults,
     sent,
     onSent: () => undefined,
+    tamper: (frame) => frame,
   };
   pair.target.disk.syncMs = options.syncMs ?? [0, 0];
   return pair;
 }
 
 /** Notes the frames that its server answers with. */
-function watched(bus: CountedBus, note: (sent: SentFrame) => void): CountedBus {
+function watched(bus: CountedBus, note: (sent: SentFrame) => TransferFrame): CountedBus {
   const answer: CountedBus['answer'] = (address, contract, answerer, options) =>
     bus.answer(
       address,
@@ -113,8 +117,9 @@ function watched(bus: CountedBus, note: (sent: SentFrame) => void): CountedBus {
       (body, inbound, done) =>
         answerer(body, inbound, (error, reply) => {
           const frame = (reply as { readonly frame?: TransferFrame } | undefined)?.frame;
-          if (frame !== undefined) note({ frame, request: body as TransferNextRequest });
-          done(error, reply);
+          if (frame === undefined) return done(error, reply);
+          const passed = note({ frame, request: body as TransferNextRequest });
+          done(error, { ...reply, frame: passed } as typeof reply);
         }),
       options,
     );
