@@ -1,11 +1,13 @@
 /**
  * Makes replicas equal without anybody reading, at a cost in proportion to what differs: trees of digests are compared, then the objects that
- * differ are merged both ways (Dynamo, section 4.7).
+ * differ are merged both ways (Dynamo, section 4.7). And brings whole partitions from one node to another.
  *
  * @example
  * const antiEntropy = createAntiEntropy({ bus, store, membership, clock, random });
  * antiEntropy.stats().keysReceived;
  * antiEntropy.close();
+ * const transfers = createTransfers({ bus, nodeId: 'n2', store: transferStore(store) });
+ * const { leavesInFlight } = await transfers.start({ partition: 7, source: 'n1' }).done;
  *
  * @module
  */
@@ -29,3 +31,20 @@ export type {
 export { type Compared, scheduleMachine } from './schedule-machine.ts';
 export { type ServeExchangeOptions, serveExchange } from './serve-exchange.ts';
 export { type SynchronizeOptions, synchronize } from './synchronize.ts';
+export type {
+  KnownTransfer,
+  Transfer,
+  TransferEvent,
+  TransferProgress,
+  Transfers,
+  TransfersOptions,
+  TransferVerified,
+} from './transfer-api.ts';
+export * from './transfer-errors.ts';
+export { defaultTransferLimits, type TransferLimits } from './transfer-limits.ts';
+export type { TransferStore } from './transfer-port.ts';
+export { transferReceiveMachine } from './transfer-receive-machine.ts';
+export type { Sending } from './transfer-send.ts';
+export { transferSendMachine } from './transfer-send-machine.ts';
+export { createTransfers } from './transfer-service.ts';
+export { type BarrierStore, transferStore } from './transfer-store.ts';

@@ -1,7 +1,7 @@
 import type { Bus, Contract, Subscription } from '@ringfort/bus';
 import { nodeIdSchema, zoneSchema } from '@ringfort/ring/contract';
 import { z } from 'zod';
-import { addressOf } from './gossip.ts';
+import { addressOf } from './address.ts';
 
 export const identitySchema = z.object({
   id: nodeIdSchema,

@@ -12,7 +12,7 @@
 export * from './contract.ts';
 export * from './errors.ts';
 export { digestOf } from './hash.ts';
-export { leavesPerPartition } from './leaves.ts';
+export { leafOf, leavesPerPartition } from './leaves.ts';
 export { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts';
 export type { DiskHook } from './memory-journal.ts';
 export { type MemoryStoreOptions, memoryStore } from './memory-store.ts';

@@ -1,6 +1,7 @@
 import { type Hash64, hash64, hex64, mix32 } from './hash.ts';
-import { type ByteKey, bytesOfKey, leavesKey } from './keys-core.ts';
+import { type ByteKey, bytesOfKey, leavesKey, primaryKey } from './keys-core.ts';
 import type { Row } from './memtable.ts';
+import type { RecordId } from './port.ts';
 
 /** Merkle leaves per partition. Part of the format: replicas compare leaf by leaf. */
 export const leavesPerPartition = 1024;
@@ -15,6 +16,9 @@ export function leafPlace(key: ByteKey): LeafPlace {
   const keyHash = hash64(bytesOfKey(key));
   return { leaf: keyHash.low & (leavesPerPartition - 1), keyHash };
 }
+
+/** The leaf of its partition that counts a record. */
+export const leafOf = (id: RecordId): number => leafPlace(primaryKey(id)).leaf;
 
 /**
  * What a record adds (XOR) to its leaf: three rounds of a Feistel network over its digest, keyed by the hash of its key. So shares of one key
