@@ -5,6 +5,10 @@ import { type DiskHook, memoryStore, type ServedStorage, type Store, serveStorag
 import { faultyNetwork, seededRandom, type VirtualClock, virtualClock } from '@ringfort/testkit';
 import { type AntiEntropy, type AntiEntropyLimits, createAntiEntropy } from '../../src/index.ts';
 
+async function unchanging(): Promise<never> {
+  throw new Error('the history is the one that the nodes are made with');
+}
+
 /** A membership whose ring is given and whose liveness the test sets by hand. */
 export class FixedMembership implements Membership {
   state: Membership['state'] = 'member';
@@ -35,9 +39,10 @@ export class FixedMembership implements Membership {
     this.#listeners.add(listener);
     return { unsubscribe: () => this.#listeners.delete(listener) };
   }
-  async configureBucket(): Promise<never> {
-    throw new Error('buckets are configured in the history that the nodes are made with');
-  }
+  configureBucket = unchanging;
+  plan = unchanging;
+  commit = unchanging;
+  abort = unchanging;
   async close(): Promise<void> {}
 }
 
