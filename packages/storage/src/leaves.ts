@@ -40,6 +40,8 @@ export function leafChange(key: Hash64, before: Hash64 | undefined, after: Hash6
   return { high: share.high ^ former.high, low: share.low ^ former.low };
 }
 
+const emptyRoot: Hash64 = Object.freeze({ high: 0, low: 0 });
+
 /** The leaves of one partition: per leaf its upper and its lower half. */
 export class PartitionLeaves {
   readonly #halves = new Int32Array(2 * leavesPerPartition);
@@ -125,6 +127,12 @@ export class Leaves {
       this.#partitions.set(partition, leaves);
     }
     return leaves;
+  }
+
+  /** What a partition's leaves sum up to; of one that never held anything without any memory for its leaves. */
+  root(partition: number): Hash64 {
+    const known = this.#partitions.has(partition) || this.#base.get(leavesKey(partition)) !== undefined;
+    return known ? this.of(partition).root : emptyRoot;
   }
 
   /** Rows of the partitions that changed since the last call. */

@@ -227,7 +227,9 @@ export class StoreEngine implements Store {
 
   root(partition: number, scope?: LeafScope): string {
     this.#checkOpen();
-    return hex64(this.#buckets.within(partition, scope).root);
+    return hex64(
+      scope === undefined ? this.#table.leaves.root(partition) : this.#buckets.within(partition, scope).root,
+    );
   }
 
   digests(query: DigestQuery, limits: { maxItems: number; maxLookedAt: number }): DigestPage {

@@ -90,7 +90,7 @@ export function drawPlan(seed: number, scenarioName: string): SimPlan {
     maxHintBytesPerTarget: random.chance(0.2) ? 300 : 1_000_000,
     maxInFlight: random.chance(0.15) ? 1 + random.below(3) : 4_096,
     maxSiblings: random.chance(0.1) ? 4 : 64,
-    antiEntropyMs: latest.pick([0, 700, 3_000, 3_000]),
+    antiEntropyMs: latest.pick([0, 2_000, 5_000, 5_000]),
     loadMs: random.pick([2_000, 4_000, 10_000]),
     maxRequests: random.pick([60, 200, 400]),
     links: scenario.linkFaults ? drawLinks(random) : noLinkFaults,
