@@ -128,8 +128,13 @@ export class Detectors {
   /** Another node, which has asked others, believes that incarnation of the peer down. @returns whether that is news. */
   accused(node: string, incarnation: number): boolean {
     const detector = this.#detectors.get(node);
+    if (detector === undefined) return false;
     const known = this.#options.incarnationOf(node);
-    if (detector === undefined || (known !== undefined && known > incarnation)) return false;
+    if (known !== undefined && known > incarnation) {
+      // It has refuted that; but it may have died since, and the accuser has not heard of the refutation.
+      if (detector.suspicion === 'up') this.#options.ping(node);
+      return false;
+    }
     const evidence: Evidence = { kind: 'accused', phi: triesPerAccusation * this.#options.phiPerTry() };
     if (detector.suspicion !== 'down') this.#suspect(node, detector, evidence);
     return true;

@@ -309,13 +309,15 @@ describe('the detectors', () => {
     expect(detectors.helpersFor('n2')).toEqual(['n5']);
   });
 
-  it('probe whom others accuse, unless it has refuted that already', () => {
-    const { detectors, probed: probes, incarnations } = watching('n2', 'n3');
+  it('probe whom others accuse, and only ping it where it has refuted that already', () => {
+    const { detectors, probed: probes, pinged, incarnations } = watching('n2', 'n3');
     incarnations.set('n2', 7).set('n3', 8);
     expect(detectors.accused('n2', 7)).toBe(true);
     expect(detectors.accused('n3', 7)).toBe(false);
     expect(detectors.accused('n9', 7)).toBe(false);
     expect(probes).toEqual(['n2']);
+    expect(pinged).toEqual(['n3']);
+    expect(detectors.suspicionOf('n3')).toBe('up');
     // With its own probe unanswered too, the accusation is enough.
     detectors.probed('n2', probed(3, 0));
     expect(detectors.suspicionOf('n2')).toBe('down');

@@ -50,6 +50,7 @@ const statusByCode: Readonly<Record<string, readonly [status: number, title: str
   STORE_UNWRITABLE: [503, 'Store unwritable'],
   STORE_SYNC_FAILED: [503, 'Disk failed to sync'],
   STORE_OVERLOADED: [429, 'Overloaded'],
+  CANNOT_PING: [503, 'Peer cannot be pinged'],
   HISTORY_FULL: [503, 'Membership history full'],
   HISTORY_BUSY: [503, 'Membership history busy'],
   HISTORY_NOT_PERSISTED: [503, 'Membership record not stored'],
