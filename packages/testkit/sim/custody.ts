@@ -1,5 +1,6 @@
+import { defaultLimits } from '@ringfort/coordinator';
 import type { RecordId } from '@ringfort/storage';
-import { type Context, covers, type Dot, formatDot, type VersionedObject } from '@ringfort/versioning';
+import { type Context, contextSize, covers, type Dot, formatDot, type VersionedObject } from '@ringfort/versioning';
 import type { StoreWatcher } from './watched-store.ts';
 
 /** The stores that had a sibling when its write was acknowledged. */
@@ -20,6 +21,14 @@ interface Sibling {
   keepers: Keepers | undefined;
 }
 
+/** One as it was first seen. */
+interface Tombstone {
+  readonly dot: Dot;
+  /** The siblings of its record. */
+  readonly beside: ReadonlySet<string>;
+  readonly clock: Context;
+}
+
 /** What is asked of the acknowledgements of a write. */
 export interface Acknowledged {
   readonly w: number;
@@ -35,6 +44,18 @@ const nameOf = (value: Uint8Array | undefined, dot: Dot) =>
  */
 export class Custody implements StoreWatcher {
   readonly #keys = new Map<string, Map<string, Sibling>>();
+  /** Of each key the tombstones, in the order in which stores were first handed them: each as its coordinator made it. */
+  readonly #tombstones = new Map<string, Map<string, Tombstone>>();
+
+  objectSeen(_node: string, { key }: RecordId, { siblings, clock }: VersionedObject): void {
+    for (const { dot, value } of siblings) {
+      if (value !== undefined) continue;
+      const known = this.#tombstones.get(key) ?? new Map<string, Tombstone>();
+      this.#tombstones.set(key, known);
+      const name = formatDot(dot);
+      if (!known.has(name)) known.set(name, { dot, beside: new Set(siblings.map((one) => formatDot(one.dot))), clock });
+    }
+  }
 
   objectStored(node: string, { key }: RecordId, { siblings }: VersionedObject, durable: boolean): void {
     for (const { dot, value } of siblings) {
@@ -85,12 +106,24 @@ export class Custody implements StoreWatcher {
     return name;
   }
 
-  /** The values, of those that any store has taken, that the context covers. */
-  covered(key: string, context: Context | undefined): string[] {
-    if (context === undefined) return [];
+  /**
+   * The values, of those that any store has taken, that a delete without a context covered, by its reply. One that may have been cut to its bound lacks
+   * some: then the tombstone tells them, by what its clock knows and it does not stand beside.
+   */
+  coveredBlindly(key: string, reply: Context | undefined): string[] {
+    if (reply === undefined) return [];
+    const isCut = contextSize(reply) >= defaultLimits.maxContextEntries;
+    const own = isCut ? this.#lastTombstone(key, reply) : undefined;
+    const isCovered = (dot: Dot) =>
+      covers(reply, dot) || (own !== undefined && covers(own.clock, dot) && !own.beside.has(formatDot(dot)));
     return [...(this.#keys.get(key) ?? [])]
-      .filter(([name, { dot }]) => name !== formatDot(dot) && covers(context, dot))
+      .filter(([name, { dot }]) => name !== formatDot(dot) && isCovered(dot))
       .map(([name]) => name);
+  }
+
+  /** A delete's own one: whatever else its reply covers, it had read, so that a store had been handed that before. */
+  #lastTombstone(key: string, reply: Context): Tombstone | undefined {
+    return [...(this.#tombstones.get(key)?.values() ?? [])].findLast(({ dot }) => covers(reply, dot));
   }
 
   /** Those of the stores that had it when it was acknowledged that cannot have lost it. */

@@ -90,12 +90,12 @@ export class Requests {
     this.broken.push({ invariant: 'S1', key, what: `${key}: ${client} was told that ${value} is written: ${what}` });
   }
 
-  /** What a delete that named no context has covered, is what its reply covers. */
+  /** What a delete that named no context has covered, its reply tells. */
   #deleteAnswered(request: SimRequest, write: PendingWrite, context: string | undefined): void {
     const { key } = request;
     const given = request.context === undefined ? undefined : contextOf(request.context);
     const reply = context === undefined ? undefined : contextOf(context);
-    write.acknowledged(context, given === undefined ? this.#custody.covered(key, reply) : undefined);
+    write.acknowledged(context, given === undefined ? this.#custody.coveredBlindly(key, reply) : undefined);
     const name = reply && this.#custody.deleteAcknowledged(key, given, reply, request);
     if (name !== undefined) this.#names.set(write.write, name);
   }

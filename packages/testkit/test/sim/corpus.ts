@@ -101,5 +101,10 @@ export const corpus: readonly CorpusRun[] = [
     about:
       'a journal lost its end while a checkpoint had taken over a part of that: a leaf did not follow from the records',
   },
+  {
+    scenario: 'default',
+    seed: 70501,
+    about: 'a delete without a context covered all it had read, of which its reply, cut to its bound, tells a part',
+  },
   { scenario: 'unread', seed: 3, about: 'a hint of which a disk has the index, and not the record, is given up' },
 ];

@@ -1,3 +1,4 @@
+import { defaultLimits } from '@ringfort/coordinator';
 import { contextToText, type Dot, makeContext } from '@ringfort/versioning';
 import { describe, expect, it } from 'vitest';
 import { Custody } from '../../sim/custody.ts';
@@ -19,6 +20,12 @@ const told = (kind: RequestTold['kind'], more: Partial<RequestTold> = {}): Reque
 const dotOf = (counter: number): Dot => ({ actor: 'a', counter });
 const upTo = (counter: number) => contextToText(makeContext([['a', counter]]));
 const only = (counter: number) => contextToText(makeContext([], [['a', [counter]]]));
+
+/** A context of as many entries, none of which is of actor `a`, and one dot of that. */
+const cutTo = (entries: number, counter: number) => {
+  const others = Array.from({ length: entries - 1 }, (_, index) => [`b${index}`, 1] as const);
+  return contextToText(makeContext(others, [['a', [counter]]]));
+};
 
 const hint = (counter: number, value: string) => ({
   siblings: [{ dot: dotOf(counter), value: Buffer.from(value), contentType: '' }],
@@ -139,6 +146,27 @@ describe('S3', () => {
     expect(check(['v2'])).toEqual([]);
     expect(check(['v1', 'v2'])).toEqual([expect.stringMatching(/^S3 .*v1 is there/)]);
     expect(check([])).toEqual([expect.stringMatching(/^S1 .*v2 was acknowledged/)]);
+  });
+
+  it.each([
+    ['tells it by the tombstone, where the reply was cut to its bound', defaultLimits.maxContextEntries, []],
+    ['believes a reply below its bound', defaultLimits.maxContextEntries - 1, ['v1']],
+  ])('of a delete without a context %s', (_, entries, lost) => {
+    const { custody, store, put, remove, check } = world();
+    store(['n1', 'n2'], 1, 'v1');
+    put('v1', upTo(1));
+    store(['n1', 'n2'], 2, undefined);
+    store(['n1', 'n2'], 3, 'v3');
+    put('v3', only(3));
+    const concurrent = { dot: dotOf(3), value: Buffer.from('v3'), contentType: '' };
+    const tombstone = { dot: dotOf(4), value: undefined, contentType: '' };
+    custody.objectSeen('n1', id, { siblings: [concurrent, tombstone], clock: makeContext([['a', 4]]) });
+    store(['n1', 'n2'], 4, undefined);
+    remove(undefined, cutTo(entries, 4));
+    const told = (values: readonly string[]) => values.map((value) => expect.stringMatching(`^S1 .*${value} was ack`));
+    expect(check(['v3'])).toEqual(told(lost));
+    expect(check([])).toEqual(told([...lost, 'v3']));
+    expect(check(['v1', 'v3'])).toHaveLength(1 - lost.length);
   });
 });
 
