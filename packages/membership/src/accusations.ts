@@ -4,18 +4,21 @@ import { maxSuspects, type nodeSuspectedEventSchema } from './contract.ts';
 
 type Suspects = z.infer<typeof nodeSuspectedEventSchema>['suspects'];
 
-/** Once so many have said it, whoever believes it too keeps silent: the cost does not grow with the cluster, and one lost message does no harm. */
+/** Once it was said so often, whoever believes it too keeps silent: the cost does not grow with the cluster. */
 const enough = 4;
+/** One repeats itself so often, as messages may be lost. */
+const repeats = 3;
 /** Those who find out together speak at different times, so that the others hear the first. */
-const spreadMs = 200;
+const spreadMs = 100;
 /** A later suspicion of the same node is another one. */
 const forgetMs = 5000;
 
 interface Accusation {
   heard: number;
   readonly sinceMs: number;
-  /** The incarnation that this node has yet to accuse. */
-  wanted: number | undefined;
+  /** The incarnation that this node accuses, so many times yet. */
+  incarnation: number;
+  left: number;
 }
 
 export interface AccusationsOptions {
@@ -37,7 +40,9 @@ export class Accusations {
 
   /** This node believes it. */
   accuse(node: string, incarnation: number): void {
-    this.#of(node).wanted = incarnation;
+    const accusation = this.#of(node);
+    accusation.incarnation = incarnation;
+    accusation.left = repeats;
     this.#plan();
   }
 
@@ -60,7 +65,7 @@ export class Accusations {
     const nowMs = this.#options.clock.monotonicMs();
     const known = this.#accusations.get(node);
     if (known !== undefined && nowMs - known.sinceMs < forgetMs) return known;
-    const fresh: Accusation = { heard: 0, sinceMs: nowMs, wanted: undefined };
+    const fresh: Accusation = { heard: 0, sinceMs: nowMs, incarnation: 0, left: 0 };
     this.#accusations.set(node, fresh);
     return fresh;
   }
@@ -75,16 +80,13 @@ export class Accusations {
     const suspects: Suspects = [];
     let more = false;
     for (const [node, accusation] of this.#accusations) {
-      const { wanted, heard } = accusation;
-      if (wanted === undefined) continue;
-      if (suspects.length === maxSuspects) {
-        more = true;
-        break;
-      }
-      accusation.wanted = undefined;
-      if (heard >= enough) continue;
+      if (accusation.heard >= enough) accusation.left = 0;
+      if (accusation.left === 0) continue;
+      more = true;
+      if (suspects.length === maxSuspects) break;
+      accusation.left -= 1;
       accusation.heard += 1;
-      suspects.push({ node, incarnation: wanted });
+      suspects.push({ node, incarnation: accusation.incarnation });
     }
     if (suspects.length > 0) this.#options.publish(suspects);
     if (more) this.#plan();

@@ -47,7 +47,7 @@ export class Detection {
       probe: (node) => this.probes.probe(node),
       phiPerTry: () => this.probes.phiPerTry,
       incarnationOf: (node) => news.incarnationOf(node),
-      onTransition: (node, status, vouched) => this.#changed(node, status, vouched),
+      onTransition: (node, status, confirmed) => this.#changed(node, status, confirmed),
       onForgotten: (node) => this.#forget(node),
       onError: (error) => reporting.broken(error),
     });
@@ -79,14 +79,14 @@ export class Detection {
     }
   }
 
-  #changed(node: string, status: 'up' | 'down', vouched: boolean): void {
+  #changed(node: string, status: 'up' | 'down', confirmed: boolean): void {
     const { news, reporting } = this.#options;
     const incarnation = news.incarnationOf(node);
     if (status === 'up') this.#forget(node);
     else {
       this.probes.forget(node);
-      // One that was never heard of may not have been started yet, and one that others reach is only out of this node's reach.
-      if (incarnation !== undefined && !vouched) this.#accusations.accuse(node, incarnation);
+      // One that was never heard of may not have been started yet, and one of which others say nothing like it may only be out of this node's reach.
+      if (incarnation !== undefined && confirmed) this.#accusations.accuse(node, incarnation);
     }
     reporting.nodeChanged(node, status);
   }

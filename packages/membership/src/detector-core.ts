@@ -33,15 +33,15 @@ export type Evidence =
 export interface Doubt {
   /** What this node itself has seen. */
   readonly own: number;
-  /** What others say. */
+  /** How much of that was before the last proof that it lives: others reached it, or it refuted. */
+  readonly disproved: number;
+  /** What others say, since that proof. */
   readonly others: number;
   /** Whether a helper could be asked. */
   readonly asked: boolean;
-  /** Whether it was proved, since the suspicion began, that it lives. */
-  readonly vouched: boolean;
 }
 
-export const noDoubt: Doubt = { own: 0, others: 0, asked: false, vouched: false };
+export const noDoubt: Doubt = { own: 0, disproved: 0, others: 0, asked: false };
 
 /** What is believed of a peer, and why. */
 export interface Belief {
@@ -53,6 +53,8 @@ export interface Belief {
 export const suspectPhi = 3;
 /** A suspect of this much is down: its looking so by chance has a probability of 1e-8. */
 export const downPhi = 8;
+/** A suspect that leaves this node alone unanswered by that much is out of its reach. */
+export const outOfReachPhi = 3 * downPhi;
 /** As much silence may count towards that: it proves nothing, and a probe follows. */
 const mostSilencePhi = 3;
 
@@ -86,12 +88,12 @@ function addTo(doubt: Doubt, evidence: Evidence): Doubt {
     case 'accused':
       return { ...doubt, others: Math.max(doubt.others, evidence.phi) };
     case 'refuted':
-      return { ...doubt, others: 0, vouched: true };
+      return { ...doubt, disproved: doubt.own, others: 0 };
     case 'probed': {
       const own = doubt.own + evidence.phi;
       const asked = evidence.helpers > 0;
-      if (doubt.vouched || evidence.vouched) return { own, others: 0, asked, vouched: true };
-      return { own, others: doubt.others + evidence.denials.count * evidence.denials.phi, asked, vouched: false };
+      if (evidence.vouched) return { own, disproved: own, others: 0, asked };
+      return { ...doubt, own, others: doubt.others + evidence.denials.count * evidence.denials.phi, asked };
     }
     default:
       return doubt;
@@ -100,12 +102,18 @@ function addTo(doubt: Doubt, evidence: Evidence): Doubt {
 
 /**
  * Whether a suspect is believed down. Where others could be asked, one of them at least must not reach it either; where nobody can be asked,
- * this node decides alone. A suspect that others reach, or of which they say nothing, must leave this node unanswered for twice as long: then
- * it is of no use to this node, whoever else reaches it.
+ * this node decides alone. A suspect that others reach, or of which they say nothing, must leave this node unanswered for three times as long:
+ * then it is of no use to this node, whoever else reaches it.
  */
-export function isDown({ own, others, asked, vouched }: Doubt): boolean {
-  if (!vouched && (others > 0 || !asked)) return own + others >= downPhi - rounding;
-  return own >= 2 * downPhi - rounding;
+export function isDown(doubt: Doubt): boolean {
+  const { own, disproved, others } = doubt;
+  const isEnough = isConfirmed(doubt) && own - disproved + others >= downPhi - rounding;
+  return isEnough || own >= outOfReachPhi - rounding;
+}
+
+/** Whether somebody else says so too, unless nobody could be asked. */
+export function isConfirmed({ others, asked }: Doubt): boolean {
+  return others > 0 || !asked;
 }
 
 const rounding = 1e-6;

@@ -1,5 +1,5 @@
 import { assign, setup } from 'xstate';
-import { type Doubt, type Evidence, judge, noDoubt, type Suspicion } from './detector-core.ts';
+import { type Doubt, type Evidence, isConfirmed, judge, noDoubt, type Suspicion } from './detector-core.ts';
 
 export type DetectorEvent =
   /** Something was learnt of the peer; {@link judge} weighs it. */
@@ -35,8 +35,8 @@ export const detectorMachine = setup({
     weigh: assign((_, params: Weighed) => ({ doubt: verdict(params).doubt })),
     forgetDoubt: assign({ doubt: noDoubt }),
     announceUp: () => undefined,
-    /** `vouched`: this node cannot reach it, but others do. */
-    announceDown: (_, _params: { vouched: boolean }) => undefined,
+    /** `confirmed`: by others, or by evidence that needs no confirmation; else it is only out of this node's reach. */
+    announceDown: (_, _params: { confirmed: boolean }) => undefined,
   },
 }).createMachine({
   id: 'detector',
@@ -56,7 +56,7 @@ export const detectorMachine = setup({
           {
             guard: { type: 'judgedDown', params: ({ context, event }) => weighed('up', context, event) },
             target: 'down',
-            actions: { type: 'announceDown', params: { vouched: false } },
+            actions: { type: 'announceDown', params: { confirmed: true } },
           },
         ],
       },
@@ -76,7 +76,10 @@ export const detectorMachine = setup({
           {
             guard: { type: 'judgedDown', params: ({ context, event }) => weighed('suspect', context, event) },
             target: 'down',
-            actions: { type: 'announceDown', params: ({ context }) => ({ vouched: context.doubt.vouched }) },
+            actions: {
+              type: 'announceDown',
+              params: ({ context, event }) => confirmation(weighed('suspect', context, event)),
+            },
           },
           {
             guard: { type: 'probeEnded', params: ({ context, event }) => weighed('suspect', context, event) },
@@ -112,4 +115,8 @@ function weighed(from: Suspicion, { doubt }: DetectorContext, event: DetectorEve
 function verdict({ from, doubt, event }: Weighed): { suspicion: Suspicion; doubt: Doubt } {
   const belief = { suspicion: from, doubt };
   return event.type === 'evidence.gathered' ? judge(belief, event.evidence) : belief;
+}
+
+function confirmation(params: Weighed): { confirmed: boolean } {
+  return { confirmed: isConfirmed(verdict(params).doubt) };
 }

@@ -35,8 +35,8 @@ export interface DetectorsOptions {
   /** What one request without an answer is worth at present. */
   readonly phiPerTry: () => number;
   readonly incarnationOf: (node: string) => number | undefined;
-  /** `vouched`: this node does not reach it, but others do. */
-  readonly onTransition: (node: string, status: 'up' | 'down', vouched: boolean) => void;
+  /** `confirmed`: not by this node alone, where others could be asked. */
+  readonly onTransition: (node: string, status: 'up' | 'down', confirmed: boolean) => void;
   readonly onForgotten: (node: string) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -159,7 +159,9 @@ export class Detectors {
     this.#hear(detector);
     if (detector.suspicion !== 'suspect' || detector.suspectedAs === undefined) return;
     const incarnation = this.#options.incarnationOf(node);
-    if (incarnation !== undefined && incarnation > detector.suspectedAs) send(detector, { kind: 'refuted' });
+    if (incarnation === undefined || incarnation <= detector.suspectedAs) return;
+    detector.suspectedAs = incarnation;
+    send(detector, { kind: 'refuted' });
   }
 
   /** A round has passed: silences are judged; suspects, some of those that are down, and this node's ward are probed. */
@@ -228,16 +230,16 @@ export class Detectors {
   #start(node: string, gaps: Gaps): Detector {
     const { clock, ping, probe, onTransition, onError } = this.#options;
     // Actions run before subscribers are told, and listeners of the transition may ask at once.
-    const announce = (status: 'up' | 'down', vouched: boolean) => {
+    const announce = (status: 'up' | 'down', confirmed: boolean) => {
       detector.suspicion = status;
-      onTransition(node, status, vouched);
+      onTransition(node, status, confirmed);
     };
     const machine = detectorMachine.provide({
       actions: {
         ping: () => ping(node),
         probe: () => probe(node),
-        announceUp: () => announce('up', false),
-        announceDown: (_, { vouched }) => announce('down', vouched),
+        announceUp: () => announce('up', true),
+        announceDown: (_, { confirmed }) => announce('down', confirmed),
       },
     });
     const actor = createActor(machine, { clock });

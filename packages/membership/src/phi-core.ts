@@ -14,8 +14,11 @@ export interface Gaps {
 const maxSamples = 32;
 /** What is assumed of a peer at first weighs as much as this many gaps. */
 const assumedSamples = 4;
-/** The most regular arrivals that are believed in: a deviation of a quarter of the mean. */
-const maxShape = 16;
+/**
+ * The most regular arrivals that are believed in: a deviation of half the mean. One lost exchange delays the news of all peers alike, so gaps
+ * that were alike so far say less than they seem to.
+ */
+const maxShape = 4;
 const longestGapMs = 3_600_000;
 
 /** Before anything was heard: irregular, and so wide that `phi` is reached after this much silence. */
@@ -69,7 +72,7 @@ export interface Luck {
 }
 
 /** How many attempts count; those before fade. */
-const fewTries = 16;
+const fewTries = 24;
 const manyTries = 128;
 const leastLoss = 0.01;
 const mostLoss = 0.8;

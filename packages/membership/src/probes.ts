@@ -12,14 +12,14 @@ import type { PeerNews } from './peer-news.ts';
 import { goodLuck, type Luck, phiAmongHelpers, phiOfLoss, withAnswer } from './phi-core.ts';
 import { type PingOutcome, type PingReply, pingPeer } from './pings.ts';
 
-/** Pings in flight, probes in flight, and pings for others; a peer that finds no room has its turn in a later round. */
+/** Pings in flight, probes in flight, and pings for others. A ping that finds no room is left out, a suspect waits for its probe. */
 const maxPings = 32;
 const maxProbes = 8;
 const maxForOthers = 16;
 /** Helpers that are asked for one probe (SWIM's k), and how often each side pings in its time. */
 const maxHelpers = 3;
-const tries = 3;
-const helperTries = 2;
+const tries = 4;
+const helperTries = 3;
 /** What a helper leaves of the asker's time for its answer's way back. */
 const returnMs = 40;
 /** A peer that just started may be heard before NATS has spread the news of its subscriptions: a failed ping is repeated this much later. */
@@ -41,13 +41,14 @@ export interface ProbesOptions {
 }
 
 /**
- * Finds out whether a peer answers: by a ping, or by a probe: three pings, and three others asked to ping it. One per peer at a time, none while
+ * Finds out whether a peer answers: by a ping, or by a probe: four pings, and three others asked to ping it. One per peer at a time, none while
  * this node itself is cut off.
  */
 export class Probes {
   readonly #options: ProbesOptions;
   readonly #pinged = new Set<string>();
   readonly #probed = new Set<string>();
+  readonly #waiting = new Set<string>();
   readonly #forOthers = new Map<string, Promise<Heartbeat | undefined>>();
   readonly #repeats = new Map<string, unknown>();
   /** Tries that each suspect left unanswered: lost, should it turn out to live. */
@@ -78,7 +79,12 @@ export class Probes {
   /** Several pings, and, when the first is not answered at once, others are asked. */
   probe(node: string): void {
     const { bus, detectors } = this.#options;
-    if (bus.status !== 'connected' || this.#probed.has(node) || this.#probed.size >= maxProbes) return;
+    if (bus.status !== 'connected' || this.#probed.has(node)) return;
+    if (this.#probed.size >= maxProbes) {
+      this.#waiting.add(node);
+      return;
+    }
+    this.#waiting.delete(node);
     this.#probed.add(node);
     const helpers = new HelpersAsked();
     const suspected = this.#options.news.incarnationOf(node);
@@ -86,6 +92,7 @@ export class Probes {
     const onSlow = () => this.#askHelpers(node, suspected, timeoutMs, helpers);
     void this.#ping(node, { tries, timeoutMs, suspected, onSlow }).then((outcome) => {
       this.#probed.delete(node);
+      this.#probeNext();
       this.#learn(node, outcome);
       if (outcome.kind !== 'unanswered') return;
       if (helpers.count > 0 && helpers.heard === 0) this.#options.health.worsen();
@@ -123,14 +130,24 @@ export class Probes {
     this.#repeats.set(node, clock.setTimeout(repeat, repeatMs));
   }
 
-  /** The peer is settled without having answered, or is no longer watched: its silence was no bad luck. */
+  /** The peer is settled, or is no longer watched. */
   forget(node: string): void {
     this.#unanswered.delete(node);
+    this.#waiting.delete(node);
   }
 
   stop(): void {
+    this.#waiting.clear();
     for (const timer of this.#repeats.values()) this.#options.clock.clearTimeout(timer);
     this.#repeats.clear();
+  }
+
+  #probeNext(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) return;
+    this.#waiting.delete(next);
+    if (this.#options.detectors().suspicionOf(next) === 'suspect') this.probe(next);
+    else this.#probeNext();
   }
 
   get #timeoutMs(): number {
