@@ -1,3 +1,4 @@
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import type { Clock } from '@ringfort/bus';
 import type { FastifyInstance } from 'fastify';
 
@@ -20,6 +21,8 @@ export function drainable(app: FastifyInstance, clock: Clock): { drain(): Promis
         app.server.getConnections((error, count) => resolve(error === null ? count : 0));
       });
       if (open > 0) await new Promise<void>((resolve) => void clock.setTimeout(resolve, LINGER_MS));
+      // What had arrived by now, requests and connections, has been taken in then: closing would reset it.
+      await endOfTurn();
       await app.close();
     },
   };
