@@ -9,7 +9,7 @@ import { readProjects } from '../workspace.ts';
 const resultsFile = 'test-results/vitest.json';
 const scenariosFile = 'test-results/scenarios.json';
 const unitTimeoutMs = 360_000;
-const scenariosTimeoutMs = 600_000;
+const scenariosTimeoutMs = 900_000;
 
 export interface TestRunOptions {
   readonly onCi: boolean;
