@@ -1,6 +1,6 @@
 import { type Bus, type Clock, DeadlineWheel, type Done, type Random } from '@ringfort/bus';
 import type { Membership } from '@ringfort/membership';
-import type { Store } from '@ringfort/storage';
+import { createOwnerGate, type Moves, type Store } from '@ringfort/storage';
 import type { Versioner } from '@ringfort/versioning';
 import { Admission } from './admission.ts';
 import type { DeleteRequest, GetReply, GetRequest, PutRequest, WriteReply } from './contract.ts';
@@ -19,6 +19,7 @@ import { inspectReplicas } from './replicas.ts';
 import { createRequests } from './requests.ts';
 import { ResponseTime } from './response-time.ts';
 import { serveCoordinator, type Verb, type Verbs } from './serve.ts';
+import { slotViewOf } from './slot-view.ts';
 import { locate, replicasOf } from './validate.ts';
 
 const MAX_HOPS = 2;
@@ -33,6 +34,8 @@ export interface CoordinatorOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly limits?: Partial<CoordinatorLimits> | undefined;
+  /** Hand-overs from this node to others, the same that `serveStorage` is given; absent: there are none. */
+  readonly moves?: Moves | undefined;
   /** Told of faults that no caller waits for; for logs. */
   readonly onFault?: ((fault: Error, where: string) => void) | undefined;
 }
@@ -234,6 +237,7 @@ function createEffects(options: CoordinatorOptions): Effects {
     self: membership.self,
     bus,
     store,
+    owner: createOwnerGate({ bus, slots: slotViewOf(membership), moves: options.moves }),
     membership,
     versioner,
     clock,

@@ -1,6 +1,6 @@
 import type { Bus, Clock, DeadlineWheel } from '@ringfort/bus';
 import type { FailureReason, Membership } from '@ringfort/membership';
-import type { RecordId, Store } from '@ringfort/storage';
+import type { OwnerGate, RecordId, Store } from '@ringfort/storage';
 import type { Versioner } from '@ringfort/versioning';
 import type { CoordinatorLimits } from './limits.ts';
 import type { Placement } from './placement-core.ts';
@@ -22,6 +22,8 @@ export interface Effects {
   readonly self: string;
   readonly bus: Bus;
   readonly store: Store;
+  /** Stands before what this node answers itself as an owner. */
+  readonly owner: OwnerGate;
   readonly membership: Membership;
   readonly versioner: Versioner;
   /** Bound once, since every request needs it. */

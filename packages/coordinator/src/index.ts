@@ -32,3 +32,4 @@ export { handoffMachine } from './handoff-machine.ts';
 export { type CoordinatorLimits, defaultLimits } from './limits.ts';
 export type { CallOptions, Coordinator, CoordinatorStats } from './port.ts';
 export { putMachine } from './put-machine.ts';
+export { slotViewOf } from './slot-view.ts';

@@ -102,7 +102,8 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
         fx.onFault(error, 'local write');
       }
       inFlight.end(task.recordKey);
-      onOutcome(task, place, error, result);
+      if (error !== undefined || owedTo !== undefined) onOutcome(task, place, error, result);
+      else settle(task, place, result);
     };
     if (owedTo === undefined) fx.store.submit(task.id, task.bytes, options, ended);
     else
@@ -110,6 +111,12 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
         (result) => ended(undefined, result),
         (error: Error) => ended(error, undefined),
       );
+  };
+
+  /** Committed here: what this node acknowledges to itself counts as what it acknowledges to others. */
+  const settle = (task: PutTask, place: Placement, result: WriteResult | undefined) => {
+    const timeoutMs = task.deadlineMs - fx.clock.monotonicMs();
+    fx.owner.settle(bodyFor(task, false, undefined), timeoutMs, (error) => onOutcome(task, place, error, result));
   };
 
   /** No node is left to stand in for the primary: this one keeps the hint itself, which does not count. */
@@ -131,7 +138,7 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
     reply: ReplicaWriteReply | WriteResult | undefined,
   ) => {
     if (task.teller === undefined) return;
-    if (reply === undefined) {
+    if (error !== undefined || reply === undefined) {
       const code = codeOf(error);
       if (!certainlyNot.has(code)) task.mayHaveApplied = true;
       failed(task.tally, place, code);

@@ -47,11 +47,10 @@ export function createReadRepair(fx: Effects, readAll: (id: RecordId, repaired: 
       if (error !== undefined) fx.onFault(error, 'read repair');
       done(error === undefined);
     };
-    if (node === fx.self) fx.store.write(id, bytes).then(() => ended(undefined), ended);
-    else {
-      const options = { timeoutMs: fx.limits.defaultTimeoutMs };
-      fx.bus.call(storageAddress(node), replicaWrite, { ...id, object: bytes }, options, ended);
-    }
+    const request = { ...id, object: bytes };
+    const timeoutMs = fx.limits.defaultTimeoutMs;
+    if (node === fx.self) fx.store.write(id, bytes).then(() => fx.owner.settle(request, timeoutMs, ended), ended);
+    else fx.bus.call(storageAddress(node), replicaWrite, request, { timeoutMs }, ended);
   };
 
   /** Of those that hold something else. A corrupt record is replaced only by what all the others hold: it may have held more than some of them. */

@@ -7,6 +7,11 @@ const id = {
   key: z.string().min(1).max(1024),
 };
 export const digestSchema = z.string().length(16);
+/**
+ * The receiver is asked as an owner of the partition, whose slots are these as the sender knows them (`Ring.slotVersion`): it answers
+ * `STALE_SLOTS` unless it knows the same and owns one. Absent: as somebody who may hold something, or keep it.
+ */
+const slots = z.int().min(0).optional();
 const bytes: z.ZodType<Uint8Array> = z.instanceof(Uint8Array);
 
 export const replicaReadRequestSchema = z.object({
@@ -15,6 +20,7 @@ export const replicaReadRequestSchema = z.object({
   have: digestSchema.optional(),
   /** Read the stand-in record rather than the primary one. */
   standIn: z.boolean().optional(),
+  slots,
 });
 export const replicaReadReplySchema = z.object({
   /** Absent: this replica holds nothing under the key. */
@@ -32,6 +38,7 @@ export const replicaWriteRequestSchema = z.object({
   sync: z.boolean().optional(),
   /** Primaries for which the receiver stands in; absent: it is itself a primary. */
   owedTo: z.array(z.string()).max(16).optional(),
+  slots,
 });
 export const replicaWriteReplySchema = z.object({
   durable: z.boolean(),
@@ -60,6 +67,7 @@ export const replicaKeysRequestSchema = z.object({
   /** Keys strictly after this one; absent: from the start. */
   after: z.string().max(1024).optional(),
   limit: z.int().min(1).max(1000),
+  slots,
 });
 export const replicaKeysReplySchema = z.object({
   /** In bytewise order of their UTF-8; `live` is false where all siblings are tombstones or expired. */

@@ -116,6 +116,32 @@ export class NotServingError extends StorageError {
   }
 }
 
+/** What two nodes know of the owners of a partition. */
+export interface SlotsDiffer {
+  readonly partition: number;
+  /** Versions of the partition's slots: the sender's, and that of the node that refuses. */
+  readonly asked?: number | undefined;
+  readonly known?: number | undefined;
+  /** The version of all that the refusing node knows of the cluster. */
+  readonly ring?: { readonly size: number; readonly digest: string } | undefined;
+  /** The write lies here all the same, unacknowledged. */
+  readonly stored?: true;
+}
+
+/**
+ * Sender and receiver do not know the same owners of the partition, or the receiver is none: it does not answer as one. Both exchange what
+ * they know of the cluster, then the request is tried again.
+ */
+export class StaleSlotsError extends StorageError {
+  readonly code = 'STALE_SLOTS';
+  constructor(differ: SlotsDiffer) {
+    super(
+      `this node does not serve partition ${differ.partition} at the version of its slots that was asked for: exchange membership records with it, and ask again`,
+      { ...differ },
+    );
+  }
+}
+
 /** Writes are refused for the time being (disk full, or a fault of the disk); reads are served. */
 export class StoreReadOnlyError extends StorageError {
   readonly code = 'STORE_READ_ONLY';

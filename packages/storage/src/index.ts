@@ -16,6 +16,7 @@ export { leafOf, leavesPerPartition } from './leaves.ts';
 export { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts';
 export type { DiskHook } from './memory-journal.ts';
 export { type MemoryStoreOptions, memoryStore } from './memory-store.ts';
+export { createOwnerGate, type OwnerGate, type OwnerGateOptions, type OwnerWrite } from './owner-gate.ts';
 export type {
   DigestPage,
   DigestQuery,
@@ -37,5 +38,6 @@ export type {
   WriteResult,
 } from './port.ts';
 export { type Logger, type ServedStorage, type ServeStorageOptions, serveStorage } from './serve-storage.ts';
+export { type Moves, noMoves, type SlotView } from './slots-port.ts';
 export { type StorageEvent, type StorageMode, storageMachine } from './storage-machine.ts';
 export type { StoreEngine } from './store-engine.ts';

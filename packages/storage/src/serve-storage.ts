@@ -21,7 +21,9 @@ import {
   StoreReadOnlyError,
 } from './errors.ts';
 import { bytesOfKey, primaryKey } from './keys-core.ts';
+import { createOwnerGate, type OwnerGate } from './owner-gate.ts';
 import type { Store, StoredRecord, WriteDone, WriteResult } from './port.ts';
+import type { Moves, SlotView } from './slots-port.ts';
 import { type StorageMode, storageMachine } from './storage-machine.ts';
 
 /** Where failures are told; a pino logger fits. */
@@ -35,6 +37,10 @@ export interface ServeStorageOptions {
   readonly store: Store;
   /** Whether replica requests are answered; else `NOT_SERVING`, never "not found". Asked for each; always true by default. */
   readonly isServing?: () => boolean;
+  /** What this node knows of the owners of partitions; absent: whoever asks it as an owner is served. */
+  readonly slots?: SlotView | undefined;
+  /** Hand-overs from this node to others; absent: there are none. */
+  readonly moves?: Moves | undefined;
   readonly clock?: Clock;
   readonly logger?: Logger;
 }
@@ -56,19 +62,26 @@ const maxFoldBytes = 4 * 1024 * 1024;
 export function serveStorage(options: ServeStorageOptions): ServedStorage {
   const { bus, nodeId, store, clock = systemClock, logger, isServing = () => true } = options;
   const gate = startGate(store, clock, logger, isServing);
+  const owner = createOwnerGate(options);
   const address = `node.${nodeId}.storage`;
   const served = [
     bus.serve(
       address,
       replicaRead,
-      guarded(gate, (request, inbound) => readReplica(store, request, inbound)),
+      guarded(gate, (request, inbound) => readReplica(store, owner, request, inbound)),
     ),
     bus.answer(address, replicaWrite, (request, inbound, done) => {
       gate.checkWritable();
+      owner.check(request.partition, request.slots);
       writeReplica(store, request, inbound, (error, result) => {
         if (error !== undefined) gate.report(error);
         if (result === undefined) done(error);
-        else done(undefined, replyOf(result));
+        else if (request.owedTo !== undefined) done(undefined, replyOf(result));
+        else {
+          owner.settle(request, inbound.timeoutMs, (refused) =>
+            refused === undefined ? done(undefined, replyOf(result)) : done(refused),
+          );
+        }
       });
     }),
     bus.serve(
@@ -79,7 +92,10 @@ export function serveStorage(options: ServeStorageOptions): ServedStorage {
     bus.serve(
       address,
       replicaKeys,
-      guarded(gate, (request) => listKeys(store, request, clock.now())),
+      guarded(gate, (request) => {
+        owner.check(request.partition, request.slots);
+        return listKeys(store, request, clock.now());
+      }),
     ),
   ];
   return {
@@ -180,7 +196,13 @@ function guarded<Q, R>(gate: Gate, read: (request: Q, inbound: Inbound) => R): (
   };
 }
 
-function readReplica(store: Store, request: ReplicaReadRequest, { barrier }: Inbound): ReplicaReadReply {
+function readReplica(
+  store: Store,
+  owner: OwnerGate,
+  request: ReplicaReadRequest,
+  { barrier }: Inbound,
+): ReplicaReadReply {
+  owner.check(request.partition, request.slots);
   checkBarrier(store, request.partition, barrier);
   const record = request.standIn === true ? store.readHint(request) : store.read(request);
   if (record === undefined) return {};
