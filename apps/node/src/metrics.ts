@@ -271,6 +271,7 @@ export function measured(coordinator: Coordinator, metrics: NodeMetrics, clock: 
     delete: (request, options) => timed('delete', () => coordinator.delete(request, options)),
     keys: (request, options) => timed('keys', () => coordinator.keys(request, options)),
     replicas: (request, options) => timed('replicas', () => coordinator.replicas(request, options)),
+    operator: coordinator.operator,
     stats: () => coordinator.stats(),
     close: () => coordinator.close(),
   };

@@ -1,6 +1,14 @@
 import type { Clock, Random } from '@ringfort/bus';
-import type { CallOptions, Coordinator } from '@ringfort/coordinator';
-import type { DeleteRequest, GetReply, GetRequest, PutRequest } from '@ringfort/coordinator/contract';
+import type { CallOptions, Coordinator, Operator } from '@ringfort/coordinator';
+import type {
+  DeleteRequest,
+  GetReply,
+  GetRequest,
+  InspectReply,
+  KeyRequest,
+  PutRequest,
+  RepairReply,
+} from '@ringfort/coordinator/contract';
 import {
   type ClusterChange,
   type ClusterPlan,
@@ -25,6 +33,23 @@ import { createHttpServer } from '../src/http/server.ts';
 import { createMetrics, measured } from '../src/metrics.ts';
 
 type Sibling = GetReply['siblings'][number];
+
+/** Says what it is told to say. */
+export class FakeOperator implements Operator {
+  readonly calls: { verb: string; request: unknown; options: CallOptions | undefined }[] = [];
+  inspected: InspectReply | undefined;
+  repaired: RepairReply | undefined;
+
+  async inspect(request: KeyRequest, options?: CallOptions) {
+    this.calls.push({ verb: 'inspect', request, options });
+    return this.inspected!;
+  }
+
+  async repair(request: KeyRequest, options?: CallOptions) {
+    this.calls.push({ verb: 'repair', request, options });
+    return this.repaired!;
+  }
+}
 
 /** A coordinator in memory: a put without context adds a sibling, one with any context replaces all. */
 export class FakeCoordinator implements Coordinator {
@@ -82,6 +107,8 @@ export class FakeCoordinator implements Coordinator {
       ],
     };
   }
+
+  readonly operator = new FakeOperator();
 
   stats() {
     return { inFlight: 3, readRepairs: 1, hintsWritten: 2, hintsDelivered: 4, forwarded: 5 };

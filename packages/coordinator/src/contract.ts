@@ -2,6 +2,8 @@ import type { Contract } from '@ringfort/bus';
 import { ringVersionSchema } from '@ringfort/ring/contract';
 import { z } from 'zod';
 
+export * from './operator-contract.ts';
+
 /** Upper bounds of what travels; a node's configured limits may be lower and are checked by the coordinator with named errors. */
 const quorum = z.union([z.int().min(0).max(16), z.enum(['one', 'quorum', 'all'])]);
 export type Quorum = z.infer<typeof quorum>;

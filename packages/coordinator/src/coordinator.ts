@@ -12,6 +12,7 @@ import { createForwarder, unreached } from './forward.ts';
 import { createHandoff } from './handoff.ts';
 import { type CoordinatorLimits, defaultLimits } from './limits.ts';
 import { createListing } from './listing.ts';
+import { createOperator } from './operator.ts';
 import type { Placed } from './placed.ts';
 import { forwardCandidates, roleOf } from './placement-core.ts';
 import type { CallOptions, Coordinator } from './port.ts';
@@ -184,12 +185,14 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       });
 
   const served = serveCoordinator(options.bus, self, verbs);
+  const operator = createOperator(fx, () => closing);
   return {
     get: promised(verbs.get),
     put: promised(verbs.put),
     delete: promised(verbs.delete),
     keys: promised(verbs.keys),
     replicas: promised(verbs.replicas),
+    operator,
     stats: () => ({ ...counters }),
     async close() {
       if (closing) return;
@@ -198,6 +201,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
       // Still listening: who asks now is told NOT_SERVING, and asks another node.
       await untilQuiet(fx);
       served.close();
+      operator.close();
     },
   };
 }

@@ -10,6 +10,7 @@ import type {
   replicasRequestSchema,
   WriteReply,
 } from './contract.ts';
+import type { Operator } from './operator.ts';
 
 export interface CallOptions {
   /** Milliseconds until the request ends in `DEADLINE_EXCEEDED`; default: the node's limit. */
@@ -36,6 +37,8 @@ export interface Coordinator {
     request: z.infer<typeof replicasRequestSchema>,
     options?: CallOptions,
   ): Promise<z.infer<typeof replicasReplySchema>>;
+  /** What operators ask. */
+  readonly operator: Operator;
   stats(): CoordinatorStats;
   /** Refuses new requests, lets those under way end, stops the handoff. */
   close(): Promise<void>;

@@ -76,6 +76,52 @@ export const replicaKeysReplySchema = z.object({
   more: z.boolean(),
 });
 
+/** Of a clock's vector; the rest is counted alone. */
+export const maxToldActors = 64;
+
+const siblingSummarySchema = z.object({
+  /** `<actor>:<counter>`. */
+  dot: z.string(),
+  tombstone: z.boolean(),
+  contentType: z.string(),
+  /** Bytes of the value, and the 64-bit hash of them; absent: a tombstone. */
+  bytes: z.int().min(0).optional(),
+  digest: digestSchema.optional(),
+  expiresAtMs: z.int().optional(),
+  /** Of a bucket whose last writer wins. */
+  stamp: z.object({ wallMs: z.int(), logical: z.int() }).optional(),
+});
+const recordSummarySchema = z.object({
+  /** Of the whole object: equal digests mean equal objects. It is the checksum, too. */
+  digest: digestSchema,
+  bytes: z.int().min(0),
+  /** Under which this store coordinates the key; local, never replicated. */
+  actor: z.string().optional(),
+  siblings: z.array(siblingSummarySchema),
+  clock: z.object({
+    /** Entries of the version vector, `<actor>:<counter>`, at most 64 of them. */
+    vector: z.array(z.string()).max(maxToldActors),
+    entries: z.int().min(0),
+    /** Dots known apart from it. */
+    detached: z.int().min(0),
+  }),
+});
+export const replicaInspectRequestSchema = z.object(id);
+export const replicaInspectReplySchema = z.object({
+  storeId: z.string(),
+  /** Of the partition. */
+  barrier: z.int().min(0),
+  /** The primary record; absent with the code of why it cannot be read, or where there is none. */
+  record: recordSummarySchema.optional(),
+  recordError: z.string().optional(),
+  /** The stand-in record. */
+  hint: recordSummarySchema.extend({ owedTo: z.array(z.string()) }).optional(),
+  hintError: z.string().optional(),
+});
+export type SiblingSummary = z.infer<typeof siblingSummarySchema>;
+export type RecordSummary = z.infer<typeof recordSummarySchema>;
+export type ReplicaInspectReply = z.infer<typeof replicaInspectReplySchema>;
+
 /** Verbs of `node.<id>.storage`. */
 export const replicaRead: Contract<ReplicaReadRequest, ReplicaReadReply> = {
   verb: 'replica.read',
@@ -96,4 +142,10 @@ export const replicaKeys: Contract<z.infer<typeof replicaKeysRequestSchema>, z.i
   verb: 'replica.keys',
   request: replicaKeysRequestSchema,
   reply: replicaKeysReplySchema,
+};
+/** What a node holds under a key, without its values. */
+export const replicaInspect: Contract<z.infer<typeof replicaInspectRequestSchema>, ReplicaInspectReply> = {
+  verb: 'replica.inspect',
+  request: replicaInspectRequestSchema,
+  reply: replicaInspectReplySchema,
 };

@@ -31,6 +31,7 @@ export type {
   RecordId,
   RecordName,
   Store,
+  StoredHint,
   StoredRecord,
   StoreStats,
   WriteDone,

@@ -65,6 +65,12 @@ export interface Hint {
   readonly owedTo: readonly string[];
 }
 
+/** A stand-in record as it is read by its id. */
+export interface StoredHint {
+  readonly record: StoredRecord;
+  readonly owedTo: readonly string[];
+}
+
 export interface HintStats {
   readonly target: string;
   readonly count: number;
@@ -146,6 +152,8 @@ export interface Store {
 
   /** The stand-in record of the key. */
   readHint(id: RecordId): StoredRecord | undefined;
+  /** The same, with everybody it is owed to. */
+  hintOf(id: RecordId): StoredHint | undefined;
   /** Merges into the stand-in record and adds `owedTo` to its set. Past a target's bytes: `HINTS_FULL`. */
   writeHint(id: RecordId, bytes: Uint8Array, owedTo: readonly string[], options?: WriteOptions): Promise<WriteResult>;
   /** Targets that are owed something. Kept in memory, exact. */

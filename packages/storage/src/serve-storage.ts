@@ -8,6 +8,7 @@ import {
   type ReplicaVerifyRequest,
   type ReplicaWriteReply,
   type ReplicaWriteRequest,
+  replicaInspect,
   replicaKeys,
   replicaRead,
   replicaVerify,
@@ -20,6 +21,7 @@ import {
   StoreClosedError,
   StoreReadOnlyError,
 } from './errors.ts';
+import { inspectRecord } from './inspect-record.ts';
 import { bytesOfKey, primaryKey } from './keys-core.ts';
 import { createOwnerGate, type OwnerGate } from './owner-gate.ts';
 import type { Store, StoredRecord, WriteDone, WriteResult } from './port.ts';
@@ -96,6 +98,11 @@ export function serveStorage(options: ServeStorageOptions): ServedStorage {
         owner.check(request.partition, request.slots);
         return listKeys(store, request, clock.now());
       }),
+    ),
+    bus.serve(
+      address,
+      replicaInspect,
+      guarded(gate, (request) => inspectRecord(store, request)),
     ),
   ];
   return {

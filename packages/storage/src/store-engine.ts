@@ -26,6 +26,7 @@ import type {
   Page,
   RecordId,
   Store,
+  StoredHint,
   StoredRecord,
   StoreStats,
   WriteDone,
@@ -145,11 +146,15 @@ export class StoreEngine implements Store {
   }
 
   readHint(id: RecordId): StoredRecord | undefined {
+    return this.hintOf(id)?.record;
+  }
+
+  hintOf(id: RecordId): StoredHint | undefined {
     this.#checkOpen();
     const key = keys.hintKey(id);
     const stored = this.#table.get(key);
     const found = stored === undefined ? undefined : readHint(stored, id);
-    if (!(found instanceof CorruptRecordError)) return found?.record;
+    if (!(found instanceof CorruptRecordError)) return found;
     this.#corrupt.note(key, found);
     throw found;
   }

@@ -5,6 +5,7 @@ import { addCluster } from './cluster-commands.ts';
 import { endpointOptions } from './endpoint.ts';
 import { exitCode } from './exit.ts';
 import { type CommandIo, processIo } from './io.ts';
+import { addOperator } from './operator-commands.ts';
 
 /** Runs a command line and resolves with its exit code. What a command needs is loaded by that command alone. */
 export async function run(args: readonly string[], io: CommandIo = processIo): Promise<number> {
@@ -45,6 +46,7 @@ Exit codes: 0 done, 1 failed, 2 siblings found, 3 no such key, 64 command not un
   addKeyCommands(program, io, end);
   addStatus(program, io, end);
   addCluster(program, io, end);
+  addOperator(program, io, end);
   return program;
 }
 

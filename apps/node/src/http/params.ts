@@ -84,6 +84,15 @@ export function keysQuery(query: unknown): z.infer<typeof keysQuerySchema> {
   return checked.data;
 }
 
+const operatorQuerySchema = requestQuerySchema.pick({ timeoutMs: true });
+
+/** The query of what operators ask. */
+export function operatorQuery(query: unknown): z.infer<typeof operatorQuerySchema> {
+  const checked = operatorQuerySchema.safeParse(query);
+  if (!checked.success) throw queryError(checked.error, query, 0);
+  return checked.data;
+}
+
 /** Refuses any query parameter, for routes that take none. */
 export function noQuery(query: unknown): void {
   const checked = z.strictObject({}).safeParse(query);

@@ -22,6 +22,7 @@ import {
 } from './errors.ts';
 import type { HttpHost } from './host.ts';
 import { addKeyRoutes } from './key-routes.ts';
+import { addOperatorRoutes } from './operator-routes.ts';
 import { codeOf, problemOf, retryAfterSeconds } from './problems.ts';
 
 declare module 'fastify' {
@@ -68,6 +69,7 @@ export function createHttpServer(host: HttpHost): FastifyInstance {
     addBucketRoutes(app, host);
     addClusterRoutes(app, host);
     addChangeRoutes(app, host);
+    addOperatorRoutes(app, host);
   });
   return app;
 }

@@ -1,0 +1,60 @@
+import type { Bus, Contract } from '@ringfort/bus';
+import type { Effects } from './effects.ts';
+import { NotServingError, OverloadedError } from './errors.ts';
+import { inspectKey, toldOf } from './inspect-key.ts';
+import type { InspectReply, KeyRequest, RepairReply } from './operator-contract.ts';
+import * as contract from './operator-contract.ts';
+import type { CallOptions } from './port.ts';
+import { repairKey } from './repair-key.ts';
+
+/** Requests of operators under way at once: each may ask every member. */
+const MAX_UNDER_WAY = 64;
+/** Of the time that a caller on the bus gives, so that the answer is there before that is over. */
+const SHARE_OF_CALL = 0.9;
+
+/** What operators ask of a cluster by way of any of its nodes; other processes reach the same verbs at `node.<id>.operator`. */
+export interface Operator {
+  /** What every member holds of a key; those that do not answer are told as such. */
+  inspect(request: KeyRequest, options?: CallOptions): Promise<InspectReply>;
+  /** Makes the owners that can be reached equal. Rejects, with nothing written, when a copy that was found cannot be fetched. */
+  repair(request: KeyRequest, options?: CallOptions): Promise<RepairReply>;
+}
+
+/** @param isClosing whether new requests are refused */
+export function createOperator(fx: Effects, isClosing: () => boolean): Operator & { close(): void } {
+  let underWay = 0;
+
+  const admitted =
+    <Q, R>(verb: (request: Q, timeoutMs: number) => Promise<R>) =>
+    async (request: Q, { timeoutMs = fx.limits.defaultTimeoutMs }: CallOptions = {}): Promise<R> => {
+      if (isClosing()) throw new NotServingError('closing');
+      if (fx.membership.state !== 'member') throw new NotServingError(fx.membership.state);
+      if (underWay >= MAX_UNDER_WAY) throw new OverloadedError(MAX_UNDER_WAY);
+      underWay += 1;
+      try {
+        return await verb(request, timeoutMs);
+      } finally {
+        underWay -= 1;
+      }
+    };
+
+  const operator: Operator = {
+    inspect: admitted(async (request, timeoutMs) => toldOf(await inspectKey(fx, request, timeoutMs))),
+    repair: admitted((request, timeoutMs) => repairKey(fx, request, timeoutMs)),
+  };
+  const served = serveOperator(fx.bus, fx.self, operator);
+  return {
+    ...operator,
+    close: () => {
+      for (const one of served) one.unsubscribe();
+    },
+  };
+}
+
+function serveOperator(bus: Bus, node: string, operator: Operator) {
+  const at = <Q, R>(served: Contract<Q, R>, verb: (request: Q, options: CallOptions) => Promise<R>) =>
+    bus.serve(`node.${node}.operator`, served, (request, { timeoutMs }) =>
+      verb(request, { timeoutMs: Math.max(1, Math.floor(timeoutMs * SHARE_OF_CALL)) }),
+    );
+  return [at(contract.inspect, operator.inspect), at(contract.repair, operator.repair)];
+}
