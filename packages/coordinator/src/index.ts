@@ -30,7 +30,6 @@ export { type FlatLogic, type FlatSnapshot, flatLogic, NotFlatError } from './fl
 export { getMachine } from './get-machine.ts';
 export { handoffMachine } from './handoff-machine.ts';
 export { type CoordinatorLimits, defaultLimits } from './limits.ts';
-export type { Operator } from './operator.ts';
-export type { CallOptions, Coordinator, CoordinatorStats } from './port.ts';
+export type { CallOptions, Coordinator, CoordinatorStats, Operator } from './port.ts';
 export { putMachine } from './put-machine.ts';
 export { slotViewOf } from './slot-view.ts';

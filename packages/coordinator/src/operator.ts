@@ -2,23 +2,14 @@ import type { Bus, Contract } from '@ringfort/bus';
 import type { Effects } from './effects.ts';
 import { NotServingError, OverloadedError } from './errors.ts';
 import { inspectKey, toldOf } from './inspect-key.ts';
-import type { InspectReply, KeyRequest, RepairReply } from './operator-contract.ts';
 import * as contract from './operator-contract.ts';
-import type { CallOptions } from './port.ts';
+import type { CallOptions, Operator } from './port.ts';
 import { repairKey } from './repair-key.ts';
 
 /** Requests of operators under way at once: each may ask every member. */
 const MAX_UNDER_WAY = 64;
 /** Of the time that a caller on the bus gives, so that the answer is there before that is over. */
 const SHARE_OF_CALL = 0.9;
-
-/** What operators ask of a cluster by way of any of its nodes; other processes reach the same verbs at `node.<id>.operator`. */
-export interface Operator {
-  /** What every member holds of a key; those that do not answer are told as such. */
-  inspect(request: KeyRequest, options?: CallOptions): Promise<InspectReply>;
-  /** Makes the owners that can be reached equal. Rejects, with nothing written, when a copy that was found cannot be fetched. */
-  repair(request: KeyRequest, options?: CallOptions): Promise<RepairReply>;
-}
 
 /** @param isClosing whether new requests are refused */
 export function createOperator(fx: Effects, isClosing: () => boolean): Operator & { close(): void } {

@@ -10,7 +10,7 @@ import type {
   replicasRequestSchema,
   WriteReply,
 } from './contract.ts';
-import type { Operator } from './operator.ts';
+import type { InspectReply, KeyRequest, RepairReply } from './operator-contract.ts';
 
 export interface CallOptions {
   /** Milliseconds until the request ends in `DEADLINE_EXCEEDED`; default: the node's limit. */
@@ -25,6 +25,14 @@ export interface CoordinatorStats {
   readonly hintsWritten: number;
   readonly hintsDelivered: number;
   readonly forwarded: number;
+}
+
+/** What operators ask of a cluster by way of any of its nodes; other processes reach the same verbs at `node.<id>.operator`. */
+export interface Operator {
+  /** What every member holds of a key; those that do not answer are told as such. */
+  inspect(request: KeyRequest, options?: CallOptions): Promise<InspectReply>;
+  /** Makes the owners that can be reached equal. Rejects, with nothing written, when a copy that was found cannot be fetched. */
+  repair(request: KeyRequest, options?: CallOptions): Promise<RepairReply>;
 }
 
 /** The coordinator of a node as its own process sees it; other processes reach the same verbs by subject. */
