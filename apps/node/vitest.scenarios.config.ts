@@ -1,16 +1,31 @@
 import { mergeConfig } from 'vitest/config';
 import shared from '../../tools/vitest.shared.ts';
 
-/** Scenarios on real processes, real NATS and real disks: one file at a time, so that none disturbs another's timing. */
-const config = mergeConfig(shared, {
-  test: {
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    fileParallelism: false,
-  },
-});
-// `mergeConfig` joins lists; these replace the shared ones.
-config.test.reporters = [['default'], ['json', { outputFile: 'test-results/scenarios.json' }]];
-config.test.include = ['scenarios/**/*.test.ts'];
+/** What an idle node costs is measured: nothing else may run beside it. */
+const alone = ['scenarios/idle.test.ts'];
 
-export default config;
+const project = (name: string, test: object) =>
+  mergeConfig(
+    { resolve: shared.resolve, ssr: shared.ssr },
+    { test: { name, pool: 'forks', testTimeout: 90_000, hookTimeout: 90_000, ...test } },
+  );
+
+/**
+ * Scenarios on real processes, real NATS and real disks. They mostly wait, for a node to start or a deadline to pass, and none judges how
+ * long a request took (`npm run faults` does): so two files run at a time.
+ */
+export default {
+  test: {
+    reporters: [['default'], ['json', { outputFile: 'test-results/scenarios.json' }]],
+    passWithNoTests: false,
+    projects: [
+      project('alone', { include: alone, fileParallelism: false, sequence: { groupOrder: 0 } }),
+      project('together', {
+        include: ['scenarios/**/*.test.ts'],
+        exclude: alone,
+        maxWorkers: 2,
+        sequence: { groupOrder: 1 },
+      }),
+    ],
+  },
+};

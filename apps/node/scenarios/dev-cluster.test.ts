@@ -1,9 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts, startNatsServer } from '@ringfort/nats-server';
+import { startNatsServer } from '@ringfort/nats-server';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { freeRange } from '../src/demo/cluster.ts';
 import { Command, isAlive, pidsOf, untilGone } from './support.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'ringfort-dev-'));
@@ -23,27 +24,6 @@ afterAll(() => rmSync(directory, { recursive: true }));
 function newData(): string {
   nextData += 1;
   return join(directory, `d${nextData}`);
-}
-
-/** Neighbouring free ports, as `ringfort dev` takes them. */
-async function freeRange(count: number): Promise<number> {
-  for (let attempt = 0; attempt < 50; attempt += 1) {
-    const [first = 0] = await freePorts(1);
-    const servers: Server[] = [];
-    const listening = await Promise.all(
-      Array.from({ length: count }, (_, index) => {
-        const server = createServer();
-        servers.push(server);
-        return new Promise<boolean>((resolve) => {
-          server.once('error', () => resolve(false));
-          server.listen(first + index, '127.0.0.1', () => resolve(true));
-        });
-      }),
-    );
-    await Promise.all(servers.map((server) => new Promise((resolve) => void server.close(resolve))));
-    if (!listening.includes(false)) return first;
-  }
-  throw new Error('no range of free ports was found');
 }
 
 function ringfort(args: readonly string[], env: NodeJS.ProcessEnv = {}): Command {

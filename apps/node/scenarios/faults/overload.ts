@@ -67,7 +67,7 @@ function overloaded({ name, about, cluster, workers, times, narrow, widen }: Bot
     about,
     cluster,
     async run(context) {
-      const doors = [context.httpDoor(context.cluster.nodes, 2_000), await context.clientDoor()];
+      const doors = [context.httpDoor(context.cluster.nodes, 64), await context.clientDoor()];
       await context.warmUp({ doors, keys: WARM_KEYS, ratePerSecond: 150, durationMs: 6_000 });
       narrow(context);
       context.tell('measuring capacity');
