@@ -6,7 +6,11 @@ import { evil } from './samples.ts';
 const REQUEST = 1;
 const REPLY = 2;
 /** Where requests are answered, whatever they are. */
-const answering = /^(node\.n[123]\.(coordinator|storage|membership)|kv\.(get|put|delete|keys|replicas|view))$/;
+const answering =
+  /^(node\.n[123]\.(coordinator|storage|membership|anti-entropy)|kv\.(get|put|delete|keys|replicas|view))$/;
+
+/** Names of errors that nodes tell each other only: no HTTP status stands for them. */
+const betweenNodes: ReadonlySet<string> = new Set(['NOT_SHARED', 'BARRIER_MISMATCH', 'EXCHANGE_BUSY']);
 
 interface Asked {
   readonly index: number;
@@ -68,7 +72,7 @@ export class BusJudge {
     const asked = this.#open.get(id);
     this.#open.delete(id);
     if (kind === REPLY && asked?.isValid === false) this.#blame(asked.index, 'an invalid request is replied to');
-    if (kind !== REPLY && (code === 'INTERNAL' || !isKnownCode(code)))
+    if (kind !== REPLY && (code === 'INTERNAL' || !(isKnownCode(code) || betweenNodes.has(code))))
       this.#blame(asked?.index, `an error without a name: ${code}`);
   }
 

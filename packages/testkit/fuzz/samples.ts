@@ -1,3 +1,4 @@
+import * as antiEntropy from '@ringfort/anti-entropy/contract';
 import type { Contract } from '@ringfort/bus';
 import * as kv from '@ringfort/coordinator/contract';
 import * as membership from '@ringfort/membership';
@@ -128,6 +129,30 @@ function drawMembershipAsk(random: SeededRandom): readonly [Contract, unknown] {
   ])();
 }
 
+function drawExchangeAsk(random: SeededRandom): readonly [Contract, unknown] {
+  const partition = random.below(64);
+  const digest = '0123456789abcdef';
+  const name = () => drawPlace(random);
+  const held = () => ({ ...name(), ...maybe(random, { digest }) });
+  return random.pick<() => readonly [Contract, unknown]>([
+    () => [antiEntropy.roots as Contract, { partitions: [{ partition, barrier: random.below(2), root: digest }] }],
+    () => [antiEntropy.leaves as Contract, { partition, branches: random.bytes(256) }],
+    () => [
+      antiEntropy.records as Contract,
+      {
+        partition,
+        leaves: [random.below(1024)],
+        records: [held()],
+        ...maybe(random, { after: name(), until: name() }),
+      },
+    ],
+    () => [
+      antiEntropy.objects as Contract,
+      { partition, objects: [{ ...name(), object: drawObjectBytes(random) }], wants: [name()] },
+    ],
+  ])();
+}
+
 /** A request, with the address (without the cluster's prefix) at which it is served. */
 export function drawAsk(random: SeededRandom): Ask {
   const node = random.pick(nodes);
@@ -146,7 +171,9 @@ export function drawAsk(random: SeededRandom): Ask {
       ? (['storage', drawStorageAsk(random)] as const)
       : kind < 6
         ? (['membership', drawMembershipAsk(random)] as const)
-        : (['coordinator', drawKvAsk(random)] as const);
+        : kind < 7
+          ? (['anti-entropy', drawExchangeAsk(random)] as const)
+          : (['coordinator', drawKvAsk(random)] as const);
   const isShared = (part === 'coordinator' || contract.verb === 'view') && random.chance(0.3);
   return { address: isShared ? `kv.${contract.verb}` : `node.${node}.${part}`, contract, body };
 }
@@ -178,6 +205,7 @@ export function frameOf(version: number, id: number, asks: readonly Ask[], bodie
 export const served: ReadonlyMap<string, Contract> = new Map(
   [
     ...[kv.get, kv.put, kv.remove, kv.keys, kv.replicas],
+    ...[antiEntropy.roots, antiEntropy.leaves, antiEntropy.records, antiEntropy.objects],
     ...[storage.replicaRead, storage.replicaWrite, storage.replicaVerify, storage.replicaKeys],
     ...[membership.gossip, membership.compareHistories, membership.pushRecords, membership.view],
     ...[membership.ping, membership.indirectPing],
