@@ -27,6 +27,8 @@ export const replicaReadReplySchema = z.object({
   digest: digestSchema.optional(),
   /** Absent when `digest` equals the asker's `have`. */
   object: bytes.optional(),
+  /** The barrier that what was read lies behind; absent: that of the request. */
+  barrier: z.int().min(0).optional(),
 });
 export type ReplicaReadRequest = z.infer<typeof replicaReadRequestSchema>;
 export type ReplicaReadReply = z.infer<typeof replicaReadReplySchema>;

@@ -169,6 +169,16 @@ export class HintsFullError extends StorageError {
   }
 }
 
+/** What this node keeps for others is older than the barrier: once it was delivered, the barrier can be adopted. */
+export class StandInsOwedError extends StorageError {
+  readonly code = 'STAND_INS_OWED';
+  constructor(partition: number) {
+    super(`records of partition ${partition} are kept here for other nodes: deliver them, then ask again`, {
+      partition,
+    });
+  }
+}
+
 /** The sender does not know of a collection that this partition has seen: it reads again and sends what it then has. */
 export class BarrierBehindError extends StorageError {
   readonly code = 'BARRIER_BEHIND';

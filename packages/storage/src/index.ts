@@ -18,6 +18,7 @@ export type { DiskHook } from './memory-journal.ts';
 export { type MemoryStoreOptions, memoryStore } from './memory-store.ts';
 export { createOwnerGate, type OwnerGate, type OwnerGateOptions, type OwnerWrite } from './owner-gate.ts';
 export type {
+  Collected,
   DigestPage,
   DigestQuery,
   Durability,

@@ -55,7 +55,7 @@ export class FrameWriter {
   }
 
   /** A primary record's row. @param change what it adds to its leaf */
-  record(key: ByteKey, value: Uint8Array, change: Hash64): void {
+  record(key: ByteKey, value: Value, change: Hash64): void {
     let at = this.#rowHead(key, value);
     at = this.#out.writeInt32LE(change.low, at);
     at = this.#out.writeInt32LE(change.high, at);

@@ -10,7 +10,7 @@ import { readable } from './record-codec.ts';
  * What the leaf of a corrupt record still counts of it, and of others on that leaf that cannot be read: all that the readable ones do not. It
  * walks the partition, since nothing else knows what a damaged record once was: the price of a fault of the disk, paid when it is mended.
  *
- * @param staged entries whose staged record the leaf counts already
+ * @param staged entries whose staged record (or that there is none) the leaf counts already
  */
 export function lostShare(table: LayeredTable, { id, place }: Entry, staged: readonly Entry[]): Hash64 {
   const left = { ...table.leaves.of(id.partition).at(place.leaf) };
@@ -22,7 +22,7 @@ export function lostShare(table: LayeredTable, { id, place }: Entry, staged: rea
   for (const one of staged) {
     if (one.id.partition !== id.partition || one.place.leaf !== place.leaf) continue;
     inBatch.add(one.key);
-    take(leafShare(one.place.keyHash, one.staged!));
+    if (one.staged !== undefined) take(leafShare(one.place.keyHash, one.staged));
   }
   const prefix = partitionPrefix(id.partition);
   for (const [key, stored] of table.range(prefix, afterPrefix(prefix))) {

@@ -110,6 +110,14 @@ export interface DigestQuery {
   readonly until?: RecordName | undefined;
 }
 
+/** What a collection was proven to take. */
+export interface Collected extends RecordName {
+  /** Of the record as the proof found it: one that has changed since stays. */
+  readonly digest: string;
+  /** The object that is left of it, with a shorter clock; absent: nothing. */
+  readonly left?: Uint8Array | undefined;
+}
+
 /** A record of a given partition. */
 export type RecordName = Pick<RecordId, 'bucket' | 'key'>;
 
@@ -178,8 +186,24 @@ export interface Store {
   /** Records by leaf; at most `maxItems` of at most `maxLookedAt` that are looked at. */
   digests(query: DigestQuery, limits: { maxItems: number; maxLookedAt: number }): DigestPage;
 
-  /** Barrier of a partition; 0 at first. */
+  /** Barrier of a partition, 0 at first: writes from before it are refused. It never goes back. */
   barrier(partition: number): number;
+  /**
+   * The barrier that messages about the partition carry when what is in them is read now; at least {@link Store.barrier}. It falls again when a
+   * stand-in record comes in that carried a lower one.
+   */
+  label(partition: number): number;
+  /** The highest barrier that this store ever adopted for the partition. */
+  adoptedBarrier(partition: number): number;
+  /**
+   * From now on messages are to carry this barrier: nothing older leaves this store. Durable when resolved. Answers whether it is adopted: false for
+   * one that was before (or is lower), unless it is the same collection. `STAND_INS_OWED` while there are stand-in records of the partition.
+   */
+  adoptBarrier(partition: number, barrier: number, isSame: boolean): Promise<boolean>;
+  /** From now on writes from before this barrier are refused. Durable when resolved. `STAND_INS_OWED` as above. */
+  raiseBarrier(partition: number, barrier: number): Promise<void>;
+  /** Collects those records of a partition that are as the proof found them; answers how many. Durable when resolved. */
+  collect(partition: number, records: readonly Collected[]): Promise<number>;
 
   /** Small durable values of other subsystems (membership history, run marker). Durable when resolved. */
   getMeta(key: string): Uint8Array | undefined;

@@ -19,6 +19,8 @@ export class Entry {
   current: RecordView | undefined;
   /** What the batch that is being made is about to store. */
   staged: RecordView | undefined = undefined;
+  /** Whether the batch that is being made is about to forget the record; what it stages after that, it stages anew. */
+  isDropped = false;
   /** Whether it was asked for since the hand of the clock last passed. */
   used = true;
   /** Whether the table does not have what counts now. */
@@ -34,6 +36,11 @@ export class Entry {
     this.fault = fault;
   }
 
+  /** What counts for the next write of the batch that is being made. */
+  get held(): RecordView | undefined {
+    return this.staged ?? (this.isDropped ? undefined : this.current);
+  }
+
   get place(): LeafPlace {
     this.#place ??= leafPlace(this.key);
     return this.#place;
@@ -47,8 +54,8 @@ export class Entry {
 /** The table behind a cache. */
 export interface RecordTable {
   get(key: ByteKey): Uint8Array | undefined;
-  /** Takes a committed record over. */
-  show(key: ByteKey, stored: Uint8Array): void;
+  /** Takes a committed record over, or that there is none any more. */
+  show(key: ByteKey, stored: Uint8Array | null): void;
   /** Told of a record that cannot be read, whenever it is loaded. */
   corrupt?(key: ByteKey, fault: CorruptRecordError): void;
 }
@@ -100,10 +107,16 @@ export class RecordCache {
   /** What was staged counts. */
   show(entry: Entry): void {
     const { current, staged } = entry;
-    this.#bytes += staged!.storedBytes - (current === undefined ? 0 : current.storedBytes);
+    this.#bytes += (staged?.storedBytes ?? 0) - (current?.storedBytes ?? 0);
     entry.current = staged;
     entry.staged = undefined;
+    entry.isDropped = false;
     entry.fault = undefined;
+    if (staged === undefined) {
+      entry.unsettled = false;
+      this.#table.show(entry.key, null);
+      return;
+    }
     if (entry.unsettled) return;
     entry.unsettled = true;
     const slot = this.#nextLate;

@@ -14,13 +14,7 @@ import {
   replicaVerify,
   replicaWrite,
 } from './contract.ts';
-import {
-  BarrierBehindError,
-  CorruptRecordError,
-  NotServingError,
-  StoreClosedError,
-  StoreReadOnlyError,
-} from './errors.ts';
+import { CorruptRecordError, NotServingError, StoreClosedError, StoreReadOnlyError } from './errors.ts';
 import { inspectRecord } from './inspect-record.ts';
 import { bytesOfKey, primaryKey } from './keys-core.ts';
 import { createOwnerGate, type OwnerGate } from './owner-gate.ts';
@@ -80,7 +74,7 @@ export function serveStorage(options: ServeStorageOptions): ServedStorage {
         if (result === undefined) done(error);
         else if (request.owedTo !== undefined) done(undefined, replyOf(result));
         else {
-          owner.settle(request, inbound.timeoutMs, (refused) =>
+          owner.settle(request, inbound, (refused) =>
             refused === undefined ? done(undefined, replyOf(result)) : done(refused),
           );
         }
@@ -210,11 +204,12 @@ function readReplica(
   { barrier }: Inbound,
 ): ReplicaReadReply {
   owner.check(request.partition, request.slots);
-  checkBarrier(store, request.partition, barrier);
   const record = request.standIn === true ? store.readHint(request) : store.read(request);
-  if (record === undefined) return {};
+  const label = store.label(request.partition);
+  const reply: ReplicaReadReply = label === barrier ? {} : { barrier: label };
+  if (record === undefined) return reply;
   const { digest } = record;
-  return digest === request.have ? { digest } : { digest, object: record.bytes };
+  return digest === request.have ? { ...reply, digest } : { ...reply, digest, object: record.bytes };
 }
 
 function verifyReplicas(store: Store, { items }: ReplicaVerifyRequest): ReplicaVerifyReply {
@@ -244,11 +239,6 @@ function writeReplica(store: Store, request: ReplicaWriteRequest, { barrier }: I
 /** The sender knows the digest of what it sent. */
 function replyOf({ digest, durable, merged }: WriteResult): ReplicaWriteReply {
   return merged === undefined ? { durable } : { durable, digest, merged };
-}
-
-function checkBarrier(store: Store, partition: number, sent: number): void {
-  const held = store.barrier(partition);
-  if (sent < held) throw new BarrierBehindError(partition, sent, held);
 }
 
 interface KeysRequest {

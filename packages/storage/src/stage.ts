@@ -5,7 +5,7 @@ import type { OwedRow } from './hint-codec.ts';
 import type { HintLedger } from './hint-ledger.ts';
 import { type ByteKey, ownKey } from './keys-core.ts';
 import type { LayeredTable } from './layered-table.ts';
-import { leafChange } from './leaves.ts';
+import { leafChange, leafShare } from './leaves.ts';
 import { lostShare } from './lost-share.ts';
 import type { Value } from './memtable.ts';
 import type { RecordId } from './port.ts';
@@ -65,6 +65,12 @@ export class Stage {
     this.#rows.set(key, value);
   }
 
+  /** Whether this batch stores a row whose key begins so. */
+  sets(prefix: ByteKey): boolean {
+    for (const [key, value] of this.#rows) if (value !== null && key.startsWith(prefix)) return true;
+    return false;
+  }
+
   /** The entry of a primary record. */
   record(id: RecordId): Entry {
     return this.#parts.records.of(id);
@@ -74,20 +80,42 @@ export class Stage {
   setRecord(entry: Entry, after: RecordView): void {
     const { leaves, frame } = this.#parts.table;
     const { partition, bucket } = entry.id;
-    const before = entry.staged ?? entry.current;
+    const before = entry.held;
     const { leaf, keyHash } = entry.place;
     let change = noChange;
     if (before === undefined || !sameHash(before, after)) {
       change = leafChange(keyHash, before, after);
-      const isLost = before === undefined && entry.fault !== undefined;
+      const isLost = before === undefined && isUnread(entry);
       this.#parts.buckets.changed(partition, bucket, leaf, change, isLost);
       if (isLost) change = both(change, this.#replaced(entry));
       leaves.of(partition).xor(leaf, change);
     }
     frame.record(entry.key, after.stored, change);
-    if (before === undefined && entry.fault === undefined) this.count({ records: 1 });
-    if (entry.staged === undefined) this.#entries.push(entry);
+    if (before === undefined && !isUnread(entry)) this.count({ records: 1 });
+    this.#take(entry);
     entry.staged = after;
+  }
+
+  /** A primary record is forgotten, and its leaf counts it no more. */
+  dropRecord(entry: Entry): void {
+    const { leaves, frame } = this.#parts.table;
+    const { partition, bucket } = entry.id;
+    const { leaf, keyHash } = entry.place;
+    const { held } = entry;
+    const isLost = held === undefined && isUnread(entry);
+    if (held === undefined && !isLost) return;
+    const change = held === undefined ? this.#replaced(entry) : leafShare(keyHash, held);
+    this.#parts.buckets.changed(partition, bucket, leaf, change, isLost);
+    leaves.of(partition).xor(leaf, change);
+    frame.record(entry.key, null, change);
+    this.count({ records: -1 });
+    this.#take(entry);
+    entry.staged = undefined;
+    entry.isDropped = true;
+  }
+
+  #take(entry: Entry): void {
+    if (entry.staged === undefined && !entry.isDropped) this.#entries.push(entry);
   }
 
   /** A corrupt record goes, and with it what its leaf counts of it. */
@@ -149,15 +177,22 @@ export class Stage {
     for (const entry of this.#entries) {
       const { leaf, keyHash } = entry.place;
       const { partition, bucket } = entry.id;
-      const change = leafChange(keyHash, entry.current, entry.staged!);
+      const change = both(shareOf(keyHash, entry.current), shareOf(keyHash, entry.staged));
       this.#parts.buckets.changed(partition, bucket, leaf, change, entry.fault !== undefined);
       this.#parts.table.leaves.of(partition).xor(leaf, change);
       entry.staged = undefined;
+      entry.isDropped = false;
     }
     for (const { entry, share } of this.#lost)
       this.#parts.table.leaves.of(entry.id.partition).xor(entry.place.leaf, share);
   }
 }
+
+/** Whether something is stored under the id that cannot be read, and the batch has not replaced it yet. */
+const isUnread = ({ fault, isDropped }: Entry): boolean => fault !== undefined && !isDropped;
+
+const shareOf = (keyHash: Hash64, record: RecordView | undefined): Hash64 =>
+  record === undefined ? noChange : leafShare(keyHash, record);
 
 const both = (a: Hash64, b: Hash64): Hash64 => ({ high: a.high ^ b.high, low: a.low ^ b.low });
 

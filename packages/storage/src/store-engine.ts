@@ -1,5 +1,6 @@
 import type { Clock } from '@ringfort/bus';
 import { Answers } from './answers.ts';
+import { type BarrierChange, Barriers } from './barriers.ts';
 import type { Base } from './base.ts';
 import { BucketLeaves } from './bucket-leaves.ts';
 import { CorruptRecords } from './corrupt-records.ts';
@@ -15,6 +16,7 @@ import { listDigests } from './list-digests.ts';
 import { page } from './paging.ts';
 import { OtherWrite, type PendingWrite, RecordWrite, type WriteRules } from './pending-write.ts';
 import type {
+  Collected,
   DigestPage,
   DigestQuery,
   Durability,
@@ -36,7 +38,7 @@ import type {
 import { RecordCache } from './record-cache.ts';
 import { readable } from './record-codec.ts';
 import { type Counts, countsKey, decodeCounts, Stage } from './stage.ts';
-import { checkBarrier, readHint, stageDelivered, stageHint, type Written } from './write-core.ts';
+import { readHint, stageCollected, stageDelivered, stageHint, type Written } from './write-core.ts';
 
 export interface EngineOptions {
   readonly storeId: string;
@@ -68,11 +70,11 @@ export class StoreEngine implements Store {
   readonly #ledger = new HintLedger();
   readonly #corrupt = new CorruptRecords();
   readonly #buckets: BucketLeaves;
-  readonly #barriers = new Map<number, number>();
+  readonly #barriers: Barriers;
   readonly #answers: Answers;
   readonly #commits: GroupCommit<Stage, PendingWrite>;
   readonly #rules: WriteRules = {
-    check: (partition, barrier) => checkBarrier(partition, barrier, this.barrier(partition)),
+    check: (partition, barrier) => this.#barriers.check(partition, barrier),
     told: (id, standIn, written) => this.#told(id, standIn, written),
   };
   #counts: Counts;
@@ -96,8 +98,7 @@ export class StoreEngine implements Store {
     );
     options.table.onSettle(() => this.#records.takeLate());
     this.#counts = decodeCounts(options.table.get(countsKey));
-    for (const [key, value] of this.#table.range('B', 'C'))
-      this.#barriers.set(keys.partitionOfKey(key), Buffer.from(value).readUInt32LE());
+    this.#barriers = new Barriers(table);
     for (const [key, row] of this.#table.range('O', 'P'))
       this.#ledger.record(keys.owedTarget(key), undefined, decodeOwedRow(row));
     this.#buckets = new BucketLeaves(table);
@@ -168,7 +169,7 @@ export class StoreEngine implements Store {
     const nowMs = this.#options.clock.now();
     const maxBytesPerTarget = this.#options.maxHintBytesPerTarget;
     return this.#commit(options.sync, (stage) => {
-      this.#rules.check(id.partition, options.barrier);
+      this.#barriers.takesStandIn(id.partition, options.barrier);
       const hint = { id, bytes, owedTo, actor: options.actor, nowMs, maxBytesPerTarget };
       return this.#told(id, true, stageHint(stage, hint));
     });
@@ -201,6 +202,7 @@ export class StoreEngine implements Store {
       stageDelivered(stage, id, target, digest);
       return undefined;
     });
+    this.#barriers.readopt(id.partition);
   }
 
   fold(
@@ -243,18 +245,47 @@ export class StoreEngine implements Store {
   }
 
   barrier(partition: number): number {
-    return this.#barriers.get(partition) ?? 0;
+    return this.#barriers.of(partition).floor;
   }
 
-  /** Durable when resolved; a barrier never goes back. */
+  label(partition: number): number {
+    return this.#barriers.of(partition).label;
+  }
+
+  adoptedBarrier(partition: number): number {
+    return this.#barriers.of(partition).adopted;
+  }
+
+  adoptBarrier(partition: number, barrier: number, isSame: boolean): Promise<boolean> {
+    return this.#changeBarrier((stage) => this.#barriers.adopt(stage, partition, barrier, isSame));
+  }
+
   async raiseBarrier(partition: number, barrier: number): Promise<void> {
-    const value = Buffer.alloc(4);
-    value.writeUInt32LE(barrier);
+    await this.#changeBarrier((stage) => this.#barriers.raise(stage, partition, barrier));
+  }
+
+  async #changeBarrier(change: (stage: Stage) => BarrierChange | undefined): Promise<boolean> {
+    let staged: BarrierChange | undefined;
+    let isDurable = false;
+    try {
+      await this.#commit(true, (stage) => {
+        staged = change(stage);
+        return undefined;
+      });
+      isDurable = true;
+    } finally {
+      if (staged !== undefined) this.#barriers.ended(staged, isDurable);
+    }
+    return staged !== undefined;
+  }
+
+  async collect(partition: number, records: readonly Collected[]): Promise<number> {
+    let collected = 0;
     await this.#commit(true, (stage) => {
-      if (barrier > this.barrier(partition)) stage.set(keys.barrierKey(partition), value);
+      collected = records.filter((record) => stageCollected(stage, partition, record)).length;
       return undefined;
     });
-    this.#barriers.set(partition, Math.max(barrier, this.barrier(partition)));
+    return collected;
   }
 
   getMeta(key: string): Uint8Array | undefined {

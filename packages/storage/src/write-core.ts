@@ -1,10 +1,11 @@
-import type { ActorId } from '@ringfort/versioning';
-import { BarrierBehindError, CorruptRecordError, HintsFullError } from './errors.ts';
+import { type ActorId, decodeObject, highestCounter } from '@ringfort/versioning';
+import { CorruptRecordError, HintsFullError } from './errors.ts';
+import { hash64 } from './hash.ts';
 import { decodeHint, decodeOwedRow, encodeHint, encodeOwedRow, type OwedRow } from './hint-codec.ts';
 import { type ByteKey, encodeId, owedKey } from './keys-core.ts';
 import { mergeRecord, type SeenAhead } from './merge-core.ts';
-import type { RecordId } from './port.ts';
-import { type RecordView, readable } from './record-codec.ts';
+import type { Collected, RecordId } from './port.ts';
+import { RecordView, readable } from './record-codec.ts';
 import type { Stage } from './stage.ts';
 
 /** What a write did, before it is known whether it is on disk. */
@@ -18,10 +19,30 @@ export interface Written {
 /** Read-merge-write of a primary record, and of its leaf. Stages everything or throws and stages nothing. */
 export function stageWrite(stage: Stage, id: RecordId, bytes: Uint8Array, actor: ActorId | undefined): Written {
   const entry = stage.record(id);
-  const held = entry.staged ?? entry.current;
+  const { held } = entry;
   const outcome = mergeRecord(entry.id, held, bytes, actor);
   if (outcome.after !== held) stage.setRecord(entry, outcome.after);
   return outcome;
+}
+
+/**
+ * A record that all primaries hold, and that nothing older can reach any more: it goes, or what no sibling needs goes of its clock. One that has
+ * changed since stays as it is.
+ */
+export function stageCollected(stage: Stage, partition: number, { bucket, key, digest, left }: Collected): boolean {
+  const entry = stage.record({ partition, bucket, key });
+  const { held } = entry;
+  if (held?.digest !== digest) return false;
+  if (left === undefined) stage.dropRecord(entry);
+  else stage.setRecord(entry, RecordView.make(left, hash64(left), actorLeft(held, left), entry.id));
+  return true;
+}
+
+/** An actor that the clock has forgotten would count from the start again: the next write takes a fresh one. */
+function actorLeft({ actor, object }: RecordView, left: Uint8Array): ActorId | undefined {
+  if (actor === undefined) return undefined;
+  const isKept = highestCounter(decodeObject(left).clock, actor) === highestCounter(object.clock, actor);
+  return isKept ? actor : undefined;
 }
 
 export interface HintWrite {
@@ -133,9 +154,4 @@ export function readHint(stored: Uint8Array, id: RecordId, target?: string): Rea
     return new CorruptRecordError(id, 'its list of targets lacks one', { target });
   const record = readable(hint.record, id);
   return record instanceof CorruptRecordError ? record : { owedTo: [...hint.owed.keys()], record };
-}
-
-/** @throws BARRIER_BEHIND */
-export function checkBarrier(partition: number, sent: number | undefined, held: number): void {
-  if (sent !== undefined && sent < held) throw new BarrierBehindError(partition, sent, held);
 }

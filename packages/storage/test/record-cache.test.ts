@@ -52,7 +52,7 @@ it('a bounded cache answers what the table holds, keeps to its bytes, and knows 
       const table = new Map<string, Uint8Array>();
       const behind = new Map<string, Uint8Array>();
       const cache = new RecordCache(
-        { get: (key) => behind.get(key), show: (key, stored) => behind.set(key, Uint8Array.from(stored)) },
+        { get: (key) => behind.get(key), show: (key, stored) => behind.set(key, Uint8Array.from(stored!)) },
         maxBytes,
       );
       steps.forEach(({ id, write, fails, settle }, n) => {

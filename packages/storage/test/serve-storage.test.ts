@@ -146,10 +146,11 @@ describe('a served store', () => {
     expect(await list('d', 3)).toEqual({ keys: [], more: false });
   });
 
-  it('refuses what was sent from before the barrier', async () => {
+  it('refuses what was sent from before the barrier, and tells readers where theirs differs', async () => {
     await store.raiseBarrier(1, 2);
     const late = { ...within, barrier: 1 };
-    await expect(peer.request(to, replicaRead, id, late)).rejects.toEqual(code('BARRIER_BEHIND'));
+    expect(await peer.request(to, replicaRead, id, late)).toEqual({ barrier: 2 });
+    expect(await peer.request(to, replicaRead, id, { ...within, barrier: 2 })).toEqual({});
     await expect(peer.request(to, replicaWrite, { ...id, object: bytesOf(one) }, late)).rejects.toEqual(
       code('BARRIER_BEHIND'),
     );

@@ -484,6 +484,86 @@ export function storeCompliance(name: string, makeSite: () => Site): void {
         await store.write(id('k2'), bytes);
       });
 
+      it('adopts a barrier once, durably, and falls back to what it keeps for others', async () => {
+        const bytes = bytesOf(blind('a-1', 1, 'one'));
+        const state = () => [store.barrier(1), store.label(1), store.adoptedBarrier(1)];
+        expect(await store.adoptBarrier(1, 5, false)).toBe(true);
+        expect(await store.adoptBarrier(1, 5, false)).toBe(false);
+        expect(await store.adoptBarrier(1, 5, true)).toBe(true);
+        expect(await store.adoptBarrier(1, 4, true)).toBe(false);
+        await reopened();
+        expect(state()).toEqual([0, 5, 5]);
+        const { digest } = await store.writeHint(id('k'), bytes, ['n2'], { barrier: 3 });
+        expect(state()).toEqual([0, 3, 5]);
+        await reopened();
+        expect(store.label(1)).toBeLessThanOrEqual(3);
+        const owed = { code: 'STAND_INS_OWED', details: { partition: 1 } };
+        expect(await rejection(store.adoptBarrier(1, 5, true))).toMatchObject(owed);
+        expect(await rejection(store.raiseBarrier(1, 5))).toMatchObject(owed);
+        await store.hintDelivered(id('k'), 'n2', digest);
+        expect(state()).toEqual([0, 5, 5]);
+        await store.raiseBarrier(1, 5);
+        await reopened();
+        expect(state()).toEqual([5, 5, 5]);
+      });
+
+      it('does not adopt what a stand-in record of the same turn lies before', async () => {
+        const bytes = bytesOf(blind('a-1', 1, 'one'));
+        const hint = (key: string) => store.writeHint(id(key), bytes, ['n2'], { barrier: 0 });
+        const turn = await Promise.allSettled([hint('a'), store.adoptBarrier(1, 2, false), hint('b')]);
+        expect(turn.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+        const next = await Promise.allSettled([
+          store.adoptBarrier(2, 2, false),
+          store.writeHint(id('a', 2), bytes, ['n2'], { barrier: 1 }),
+        ]);
+        expect(next.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+        expect([store.label(2), store.adoptedBarrier(2)]).toEqual([1, 2]);
+        const last = await Promise.allSettled([
+          store.raiseBarrier(3, 2),
+          store.writeHint(id('a', 3), bytes, ['n2'], { barrier: 1 }),
+        ]);
+        expect(last.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+      });
+
+      it('collects records that are as they were, and leaves the others', async () => {
+        const object = blind('a-1', 3, 'kept');
+        const grown = { ...object, clock: { ...object.clock, vector: new Map([...object.clock.vector, ['z-1', 9]]) } };
+        for (const key of ['gone', 'changed']) await store.write(id(key, 7), bytesOf(object), { actor: 'a-1' });
+        await store.write(id('shorter', 7), bytesOf(grown), { actor: 'a-1' });
+        await store.write(id('fresh', 7), bytesOf(grown), { actor: 'z-1' });
+        await reopened();
+        const digest = digestOf(bytesOf(object));
+        await store.write(id('changed', 7), bytesOf(blind('b-1', 1, 'new')));
+        const left = bytesOf(object);
+        const names = [
+          { key: 'gone', digest },
+          { key: 'changed', digest },
+          { key: 'shorter', digest: digestOf(bytesOf(grown)), left },
+          { key: 'fresh', digest: digestOf(bytesOf(grown)), left },
+          { key: 'never', digest },
+        ];
+        expect(
+          await store.collect(
+            7,
+            names.map((name) => ({ bucket: 'b', ...name })),
+          ),
+        ).toBe(3);
+        await reopened();
+        expect(store.fold({ partition: 7 }, all).items.map((item) => item.id.key)).toEqual([
+          'changed',
+          'fresh',
+          'shorter',
+        ]);
+        expect(textsOf(store.read(id('changed', 7))!.object)).toEqual(['kept', 'new']);
+        expect([store.read(id('shorter', 7)), store.read(id('fresh', 7))]).toMatchObject([
+          { digest, actor: 'a-1' },
+          { digest, actor: undefined },
+        ]);
+        expect(store.stats().records).toBe(3);
+        expect(store.root(7)).toBe(rootByFold(store, 7));
+        expect(new Map(store.leaves(7))).toEqual(leavesByFold(store, 7));
+      });
+
       it('keeps small values of other parts', async () => {
         await store.putMeta('ring/1', Uint8Array.of(1));
         await store.putMeta('ring/2', Uint8Array.of(2));
