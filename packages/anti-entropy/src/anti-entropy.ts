@@ -238,7 +238,7 @@ class Schedule implements AntiEntropy {
       membership,
       peer,
       timeoutMs: timeoutMs / 4,
-      barrierOf: (of) => store.barrier(of),
+      barrierOf: (of) => store.label(of),
     });
     return storeReplica({ store, partition, scope, heldByOthers });
   }

@@ -19,7 +19,7 @@ export class NotSharedError extends AntiEntropyError {
   }
 }
 
-/** The two nodes have not taken part in the same collections: whoever is behind adopts the barrier first. */
+/** The asking node has not taken part in a collection that may be complete: it adopts the barrier first. */
 export class BarrierMismatchError extends AntiEntropyError {
   readonly code = 'BARRIER_MISMATCH';
   constructor(partition: number, sent: number, held: number) {

@@ -47,4 +47,4 @@ export { transferReceiveMachine } from './transfer-receive-machine.ts';
 export type { Sending } from './transfer-send.ts';
 export { transferSendMachine } from './transfer-send-machine.ts';
 export { createTransfers } from './transfer-service.ts';
-export { type BarrierStore, transferStore } from './transfer-store.ts';
+export { transferStore } from './transfer-store.ts';

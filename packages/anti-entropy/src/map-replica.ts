@@ -23,6 +23,7 @@ export function mapReplica(map: Map<string, string>, options: MapReplicaOptions)
   };
   return {
     barrier: 0,
+    floor: 0,
     root: () => rootOf(packLeaves(leaves())),
     leaves,
     list({ leaves, after, until }, { maxItems }) {

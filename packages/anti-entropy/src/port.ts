@@ -27,8 +27,10 @@ export interface ListQuery {
  * map another; both sides of an exchange count records to leaves in the same way.
  */
 export interface Replica {
-  /** Number of the last collection of tombstones that this side took part in; sides that do not agree on it exchange nothing. */
+  /** The barrier that what is sent lies behind: of the last collection of tombstones that this side took part in. */
   readonly barrier: number;
+  /** What lies before this one is refused: of the last collection that may be complete. */
+  readonly floor: number;
   /** The sum of all leaves. Asked often: it should cost little. */
   root(): string;
   /** Digests of the leaves that are not empty. */

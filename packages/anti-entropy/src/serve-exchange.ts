@@ -90,7 +90,7 @@ class AnsweringSide {
     for (const [index, { partition, barrier, root }] of partitions.entries()) {
       const replica = this.#open(partition, peer);
       if (replica === undefined) refused.push({ index, code: 'NOT_SHARED' });
-      else if (replica.barrier !== barrier) refused.push({ index, code: 'BARRIER_MISMATCH' });
+      else if (barrier < replica.floor) refused.push({ index, code: 'BARRIER_MISMATCH' });
       else if (this.#isBusy(partition, peer)) refused.push({ index, code: 'EXCHANGE_BUSY' });
       else if (replica.root() !== root) differing.push(index);
     }
@@ -144,8 +144,7 @@ class AnsweringSide {
     const peer = peerOf(inbound);
     const replica = this.#open(partition, peer);
     if (replica === undefined) throw new NotSharedError(partition, peer);
-    if (replica.barrier !== inbound.barrier)
-      throw new BarrierMismatchError(partition, inbound.barrier, replica.barrier);
+    if (inbound.barrier < replica.floor) throw new BarrierMismatchError(partition, inbound.barrier, replica.floor);
     return replica;
   }
 }

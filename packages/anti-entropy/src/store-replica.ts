@@ -25,7 +25,7 @@ export interface StoreReplicaOptions {
 /** A store's part of a partition as one side of an exchange. */
 export function storeReplica({ store, partition, scope, heldByOthers }: StoreReplicaOptions): Replica {
   // What was opened before a collection is of no use after it.
-  const barrier = store.barrier(partition);
+  const barrier = store.label(partition);
   const idOf = ({ bucket, key }: RecordName): RecordId => ({ partition, bucket, key });
   const isCorrupt = (id: RecordId): boolean => {
     try {
@@ -45,6 +45,9 @@ export function storeReplica({ store, partition, scope, heldByOthers }: StoreRep
   };
   return {
     barrier,
+    get floor() {
+      return store.barrier(partition);
+    },
     root: () => store.root(partition, scope),
     leaves: () => store.leaves(partition, scope),
     list: (query, limits) => store.digests({ partition, scope, ...query }, limits),

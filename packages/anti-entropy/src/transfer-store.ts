@@ -1,16 +1,11 @@
 import { leafOf, leavesPerPartition, type Store } from '@ringfort/storage';
 import type { TransferStore } from './transfer-port.ts';
 
-/** A store whose barriers can be raised: both of `@ringfort/storage` are. */
-export interface BarrierStore extends Store {
-  raiseBarrier(partition: number, barrier: number): Promise<void>;
-}
-
 /**
  * A store as transfers see it.
  * @param partitionsHeld in how many partitions the store has records, to estimate those of a large one; undefined: unknown
  */
-export function transferStore(store: BarrierStore, partitionsHeld?: () => number): TransferStore {
+export function transferStore(store: Store, partitionsHeld?: () => number): TransferStore {
   return {
     storeId: store.storeId,
     fold: (query, limits) => store.fold(query, limits),

@@ -158,7 +158,7 @@ describe('an exchange', () => {
   it('is refused by a side that has taken part in another collection', async () => {
     sides = new TwoSides();
     await sides.write(sides.n1, 'k', blind('a-1', 1, 'v'));
-    const store = sides.n2.store as typeof sides.n2.store & { raiseBarrier(of: number, to: number): Promise<void> };
+    const { store } = sides.n2;
     await store.raiseBarrier(7, 3);
     expect(await sides.exchange()).toMatchObject({ completed: false, error: { code: 'BARRIER_MISMATCH' } });
     expect(contentOf(store, 7).size).toBe(0);

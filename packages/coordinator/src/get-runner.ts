@@ -1,5 +1,5 @@
 import type { BusFailure } from '@ringfort/bus';
-import { type RecordId, type ReplicaReadReply, replicaRead } from '@ringfort/storage';
+import { BarrierBehindError, type RecordId, type ReplicaReadReply, replicaRead } from '@ringfort/storage';
 import { decodeObject, mergeObjects, type VersionedObject } from '@ringfort/versioning';
 import { codeOf, type Effects, heard, isUnreachable, storageAddress } from './effects.ts';
 import { QuorumUnavailableError, RequestDeadlineError } from './errors.ts';
@@ -48,7 +48,8 @@ export function createGetRunner(fx: Effects): GetRunner {
     const standIn = place.standsInFor === undefined ? undefined : true;
     const body = { partition, bucket, key, have: task.have, standIn };
     const timeoutMs = task.deadlineMs - fx.clock.monotonicMs();
-    fx.bus.call(storageAddress(place.node), replicaRead, body, { timeoutMs }, (error, reply) =>
+    const options = { timeoutMs, barrier: task.barrier };
+    fx.bus.call(storageAddress(place.node), replicaRead, body, options, (error, reply) =>
       onReply(task, place, error, reply),
     );
   };
@@ -63,6 +64,7 @@ export function createGetRunner(fx: Effects): GetRunner {
     if (task.teller === undefined) return;
     try {
       if (reply === undefined) throw error;
+      checkBarrier(fx, task, reply.barrier);
       if (reply.digest !== undefined && reply.digest !== task.have) fold(task, decodeObject(reply.object!));
       record(task, place, reply.digest);
     } catch (failure) {
@@ -141,6 +143,7 @@ export function createGetRunner(fx: Effects): GetRunner {
       timeoutMs: args.timeoutMs,
       startMs,
       deadlineMs: startMs + args.timeoutMs,
+      barrier: fx.store.label(args.id.partition),
       have: undefined,
       merged: undefined,
       copies: [],
@@ -164,6 +167,18 @@ function countable(places: readonly Placement[]): number {
 
 function fold(task: GetTask, object: VersionedObject): void {
   task.merged = task.merged === undefined ? object : mergeObjects(task.merged, object);
+}
+
+/**
+ * What lies behind a lower barrier than the others goes on behind that one. What lies before this node's own, of a collection that is complete, is
+ * no answer: it may be what was collected.
+ */
+function checkBarrier({ store }: Effects, task: GetTask, barrier: number | undefined): void {
+  if (barrier === undefined) return;
+  const { partition } = task.id;
+  const held = store.barrier(partition);
+  if (barrier < held) throw new BarrierBehindError(partition, barrier, held);
+  if (barrier < task.barrier) task.barrier = barrier;
 }
 
 /** A replica failed, or answered that it cannot. One with a corrupt record is repaired, and counts for nothing until then. */

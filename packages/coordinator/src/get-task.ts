@@ -27,6 +27,8 @@ export interface GetTask {
   readonly timeoutMs: number;
   readonly startMs: number;
   readonly deadlineMs: number;
+  /** The lowest barrier of what was read: what a repair carries. */
+  barrier: number;
   /** The union of what the replicas answered so far. */
   merged: VersionedObject | undefined;
   /** Digest of this node's own copy: replicas that hold the same answer without the object. */

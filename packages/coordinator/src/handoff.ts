@@ -1,7 +1,8 @@
 import type { Random } from '@ringfort/bus';
-import { type Hint, replicaWrite } from '@ringfort/storage';
+import type { Hint } from '@ringfort/storage';
 import { type Actor, createActor, fromPromise } from 'xstate';
-import { type Effects, storageAddress } from './effects.ts';
+import { deliverHint } from './deliver-hint.ts';
+import type { Effects } from './effects.ts';
 import type { GetRunner } from './get-runner.ts';
 import { handoffMachine, type PageDelivered } from './handoff-machine.ts';
 
@@ -85,20 +86,14 @@ async function deliverPage(
   return { delivered: items.length, bytes, next };
 }
 
-async function deliver(
-  fx: Effects,
-  repair: GetRunner['repair'],
-  target: string,
-  { id, bytes, digest }: Hint,
-): Promise<void> {
+async function deliver(fx: Effects, repair: GetRunner['repair'], target: string, hint: Hint): Promise<void> {
+  const { id, bytes, digest } = hint;
   if (bytes === undefined) {
     // A corrupt hint: the target gets what the other replicas hold. Until all of them were heard, it stays owed.
     const whole = await new Promise<boolean>((resolve) => repair(id, resolve));
     if (whole) await fx.store.hintDelivered(id, target, digest);
     return;
   }
-  const request = { ...id, object: bytes, sync: true };
-  await fx.bus.request(storageAddress(target), replicaWrite, request, { timeoutMs: fx.limits.defaultTimeoutMs });
-  await fx.store.hintDelivered(id, target, digest);
+  await deliverHint(fx, target, { ...hint, bytes });
   fx.counters.hintsDelivered += 1;
 }

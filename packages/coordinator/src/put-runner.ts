@@ -56,12 +56,17 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
     owedTo,
   });
 
+  const optionsFor = ({ deadlineMs, barrier }: PutTask) => ({
+    timeoutMs: Math.max(1, deadlineMs - fx.clock.monotonicMs()),
+    barrier,
+  });
+
   /** One message to several primaries, packed once. */
   const sendAlike = (task: PutTask, places: readonly Placement[]) => {
     for (const place of places) sent(task.tally, place);
     const body = bodyFor(task, task.syncsWanted > 0, undefined);
     task.syncsWanted -= places.length;
-    const options = { timeoutMs: Math.max(1, task.deadlineMs - fx.clock.monotonicMs()) };
+    const options = optionsFor(task);
     const addresses = places.map((place) => storageAddress(place.node));
     fx.bus.callEach(addresses, replicaWrite, body, options, (to, error, reply) =>
       onReply(task, places[addresses.indexOf(to)]!, error, reply),
@@ -78,9 +83,12 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
       writeHere(task, place, sync, owedTo);
       return;
     }
-    const options = { timeoutMs: Math.max(1, task.deadlineMs - fx.clock.monotonicMs()) };
-    fx.bus.call(storageAddress(place.node), replicaWrite, bodyFor(task, sync, owedTo), options, (error, reply) =>
-      onReply(task, place, error, reply),
+    fx.bus.call(
+      storageAddress(place.node),
+      replicaWrite,
+      bodyFor(task, sync, owedTo),
+      optionsFor(task),
+      (error, reply) => onReply(task, place, error, reply),
     );
   };
 
@@ -95,7 +103,8 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
   };
 
   const writeHere = (task: PutTask, place: Placement, sync: boolean, owedTo: string[] | undefined) => {
-    const options = { sync, actor: task.actor };
+    const { actor, barrier } = task;
+    const options = { sync, actor, barrier };
     const ended = (error: Error | undefined, result: WriteResult | undefined) => {
       if (error !== undefined) {
         fx.versioner.taint(task.recordKey);
@@ -115,8 +124,9 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
 
   /** Committed here: what this node acknowledges to itself counts as what it acknowledges to others. */
   const settle = (task: PutTask, place: Placement, result: WriteResult | undefined) => {
-    const timeoutMs = task.deadlineMs - fx.clock.monotonicMs();
-    fx.owner.settle(bodyFor(task, false, undefined), timeoutMs, (error) => onOutcome(task, place, error, result));
+    fx.owner.settle(bodyFor(task, false, undefined), optionsFor(task), (error) =>
+      onOutcome(task, place, error, result),
+    );
   };
 
   /** No node is left to stand in for the primary: this one keeps the hint itself, which does not count. */
@@ -125,7 +135,8 @@ export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: P
     const place = newPlace(fx.self, primary, false);
     sent(task.tally, place);
     fx.counters.hintsWritten += 1;
-    fx.store.writeHint(task.id, task.bytes, [primary]).then(
+    const { id, bytes, barrier } = task;
+    fx.store.writeHint(id, bytes, [primary], { barrier }).then(
       (result) => onOutcome(task, place, undefined, result),
       (error: Error) => onOutcome(task, place, error, undefined),
     );

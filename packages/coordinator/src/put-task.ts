@@ -16,6 +16,8 @@ export interface PutTask {
   readonly startMs: number;
   readonly deadlineMs: number;
   readonly actor: ActorId;
+  /** The partition's barrier when the object was made: what its messages carry, however late they are. */
+  readonly barrier: number;
   /** Canonical bytes of the object; emptied when the story ends. */
   bytes: Uint8Array;
   /** How many of the next places are asked to answer from disk only. */

@@ -39,7 +39,7 @@ export function createReadRepair(fx: Effects, readAll: (id: RecordId, repaired: 
   };
   const verifier = createVerifier(fx, repairAll);
 
-  const write = (id: RecordId, bytes: Uint8Array, node: string, done: Repaired) => {
+  const write = ({ id, barrier }: GetTask, bytes: Uint8Array, node: string, done: Repaired) => {
     repairs += 1;
     fx.counters.readRepairs += 1;
     const ended = (error: Error | undefined) => {
@@ -48,13 +48,14 @@ export function createReadRepair(fx: Effects, readAll: (id: RecordId, repaired: 
       done(error === undefined);
     };
     const request = { ...id, object: bytes };
-    const timeoutMs = fx.limits.defaultTimeoutMs;
-    if (node === fx.self) fx.store.write(id, bytes).then(() => fx.owner.settle(request, timeoutMs, ended), ended);
-    else fx.bus.call(storageAddress(node), replicaWrite, request, { timeoutMs }, ended);
+    const within = { timeoutMs: fx.limits.defaultTimeoutMs, barrier };
+    if (node === fx.self)
+      fx.store.write(id, bytes, { barrier }).then(() => fx.owner.settle(request, within, ended), ended);
+    else fx.bus.call(storageAddress(node), replicaWrite, request, within, ended);
   };
 
   /** Of those that hold something else. A corrupt record is replaced only by what all the others hold: it may have held more than some of them. */
-  const writeStale = ({ id, copies }: GetTask, bytes: Uint8Array, whole: boolean, repaired: Repaired) => {
+  const writeStale = (task: GetTask, bytes: Uint8Array, whole: boolean, repaired: Repaired) => {
     const digest = digestOf(bytes);
     let equal = whole;
     let pending = 1;
@@ -63,10 +64,10 @@ export function createReadRepair(fx: Effects, readAll: (id: RecordId, repaired: 
       pending -= 1;
       if (pending === 0) repaired(equal);
     };
-    for (const { node, standIn, digest: held } of copies) {
+    for (const { node, standIn, digest: held } of task.copies) {
       if (standIn || held === digest || (held === UNREADABLE && !whole)) continue;
       pending += 1;
-      if (repairs < MAX_REPAIRS) write(id, bytes, node, ended);
+      if (repairs < MAX_REPAIRS) write(task, bytes, node, ended);
       else ended(false);
     }
     ended(true);

@@ -126,6 +126,7 @@ export function createWritePath(
   return (placed, request, payload, context, done) => {
     const { w, durable, syncs } = quorumOf(placed, request);
     const plan = planOf(placed, request, w);
+    const barrier = fx.store.label(placed.id.partition);
     const known = knownOf(placed);
     const { key, record, pending } = known;
     const held = record === undefined ? undefined : { actor: record.actor, clock: record.object.clock };
@@ -150,6 +151,7 @@ export function createWritePath(
       startMs,
       deadlineMs: startMs + placed.timeoutMs,
       actor: dot.actor,
+      barrier,
       bytes,
       syncsWanted: syncs,
       mayHaveApplied: false,

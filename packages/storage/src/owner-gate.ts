@@ -1,4 +1,4 @@
-import type { Bus } from '@ringfort/bus';
+import type { Bus, Inbound } from '@ringfort/bus';
 import { type ReplicaWriteRequest, replicaWrite } from './contract.ts';
 import { StaleSlotsError } from './errors.ts';
 import { type Moves, noMoves, type SlotView } from './slots-port.ts';
@@ -16,6 +16,8 @@ export interface OwnerGateOptions {
 /** A write of a primary record, as it was asked for. */
 export type OwnerWrite = Pick<ReplicaWriteRequest, 'partition' | 'bucket' | 'key' | 'object' | 'slots'>;
 
+type WriteBounds = Pick<Inbound, 'timeoutMs' | 'barrier'>;
+
 /** Stands before everything that a node answers as the owner of a slot, whoever asks. */
 export interface OwnerGate {
   /**
@@ -26,9 +28,9 @@ export interface OwnerGate {
   /**
    * The write is committed: calls back when it may be acknowledged, or with why it may not. At once, unless the partition is being handed
    * over. The version is looked at again: a node that has given its slot up meanwhile does not acknowledge what it took before.
-   * @param timeoutMs how long the asker waits
+   * @param within how long the asker waits, and the barrier that the object lies behind
    */
-  settle(write: OwnerWrite, timeoutMs: number, done: (error: Error | undefined) => void): void;
+  settle(write: OwnerWrite, within: WriteBounds, done: (error: Error | undefined) => void): void;
 }
 
 export function createOwnerGate({ bus, slots: view, moves = noMoves }: OwnerGateOptions): OwnerGate {
@@ -44,10 +46,10 @@ export function createOwnerGate({ bus, slots: view, moves = noMoves }: OwnerGate
   const acknowledge = ({ partition, slots }: OwnerWrite, done: (error: Error | undefined) => void) =>
     done(isServed(partition, slots) ? undefined : stale(partition, slots, true));
 
-  const forward = (to: string, write: OwnerWrite, timeoutMs: number, done: (error: Error | undefined) => void) => {
+  const forward = (to: string, write: OwnerWrite, within: WriteBounds, done: (error: Error | undefined) => void) => {
     const { partition, bucket, key, object, slots } = write;
     const body = { partition, bucket, key, object, sync: true };
-    const options = { timeoutMs: Math.max(1, Math.min(MAX_FORWARD_MS, timeoutMs)) };
+    const options = { timeoutMs: Math.max(1, Math.min(MAX_FORWARD_MS, within.timeoutMs)), barrier: within.barrier };
     bus.call(`node.${to}.storage`, replicaWrite, body, options, (error) => {
       if (error === undefined || moves.missed({ partition, bucket, key }, to, error)) acknowledge(write, done);
       else done(stale(partition, slots, true));
@@ -58,10 +60,10 @@ export function createOwnerGate({ bus, slots: view, moves = noMoves }: OwnerGate
     check(partition, slots) {
       if (!isServed(partition, slots)) throw stale(partition, slots);
     },
-    settle(write, timeoutMs, done) {
+    settle(write, within, done) {
       const to = moves.forwardTo(write.partition);
       if (to === undefined) acknowledge(write, done);
-      else forward(to, write, timeoutMs, done);
+      else forward(to, write, within, done);
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '@ringfort/bus';
-import { type DiskHook, memoryStore, type RecordId, type WriteOptions } from '@ringfort/storage';
-import { type BarrierStore, type TransferStore, transferStore } from '../../src/index.ts';
+import { type DiskHook, memoryStore, type RecordId, type Store, type WriteOptions } from '@ringfort/storage';
+import { type TransferStore, transferStore } from '../../src/index.ts';
 
 type Operation =
   | { readonly type: 'write'; readonly id: RecordId; readonly bytes: Uint8Array }
@@ -22,7 +22,7 @@ export class CrashableDisk {
   #durable = 0;
   #generation = 0;
   store!: TransferStore;
-  raw!: BarrierStore;
+  raw!: Store;
 
   constructor(storeId: string, clock: Clock, random: Random, hook: DiskHook = {}) {
     this.storeId = storeId;
@@ -76,7 +76,7 @@ export class CrashableDisk {
     this.#durable = this.#operations.length;
   }
 
-  #watch(raw: BarrierStore, generation: number): TransferStore {
+  #watch(raw: Store, generation: number): TransferStore {
     const isGone = () => this.#generation !== generation;
     const gone = new Promise<never>(() => {});
     const keep = async <T>(operation: Operation, isDurable: boolean, run: () => Promise<T>): Promise<T> => {
@@ -99,7 +99,7 @@ export class CrashableDisk {
   }
 }
 
-async function replay(raw: BarrierStore, operation: Operation): Promise<void> {
+async function replay(raw: Store, operation: Operation): Promise<void> {
   if (operation.type === 'write') await raw.write(operation.id, operation.bytes, { sync: false });
   else if (operation.type === 'meta') await raw.putMeta(operation.key, operation.value);
   else await raw.raiseBarrier(operation.partition, operation.barrier);
