@@ -24,6 +24,8 @@ export interface OpenOptions {
   readonly maxHintBytesPerTarget: number;
 }
 
+/** Where a store keeps its half of the marker of a clean stop. */
+export const markerKey = 'node/run-marker';
 /** Rows per transaction of a checkpoint, at most. */
 const MAX_ROWS = 8;
 
@@ -35,8 +37,9 @@ export class SimDisk {
   times: DiskTimes = { syncMs: 0.3, spreadMs: 0.4 };
   /** Whether it takes no more bytes. */
   isFull = false;
-  /** What a clean stop left for the next start. */
-  marker: RunMarker | undefined;
+  /** What a clean stop left beside the store for the next start, with the word that the store must hold for it to count. */
+  left: { readonly marker: RunMarker; readonly word: Uint8Array } | undefined;
+  cleanStops = 0;
   readonly storeId: string;
   readonly #rows = new Map<ByteKey, Uint8Array>();
   #frames: Uint8Array[] = [];
@@ -72,7 +75,7 @@ export class SimDisk {
   loseTail(count: number): void {
     const sacred = this.#frames.findLastIndex(isMembership) + 1;
     this.#keepFrames(Math.max(sacred, this.#frames.length - count));
-    this.marker = undefined;
+    this.left = undefined;
     this.#isDamaged = true;
   }
 
@@ -134,7 +137,7 @@ export class SimDisk {
     const { inside, tail } = await replay(table, this.#scans(), this.#checkpoint());
     if (inside + tail > 0) {
       if (!this.#isDamaged) throw new Error('the simulated disk keeps whole frames, the store does not find them');
-      this.marker = undefined;
+      this.left = undefined;
     }
     return engine();
   }
@@ -270,7 +273,9 @@ export class SimDisk {
 
 /** Whether the frame holds records of the membership's history. */
 function isMembership(frame: Uint8Array): boolean {
-  return scanFrames(frame, 0).frames.some(({ rows }) => rows.some(({ key }) => key.startsWith(metaKey(''))));
+  return scanFrames(frame, 0).frames.some(({ rows }) =>
+    rows.some(({ key }) => key.startsWith(metaKey('')) && key !== metaKey(markerKey)),
+  );
 }
 
 function damaged(bytes: Uint8Array): Uint8Array {

@@ -3,11 +3,11 @@ import { type CountedBus, createBus } from '@ringfort/bus';
 import { type Coordinator, type CoordinatorLimits, createCoordinator } from '@ringfort/coordinator';
 import { createMembership, historyLogOverMeta, type Membership } from '@ringfort/membership';
 import { type Durability, type ServedStorage, type Store, serveStorage } from '@ringfort/storage';
-import { createVersioner, type Versioner } from '@ringfort/versioning';
+import { createVersioner, type RunMarkerStore, type Versioner } from '@ringfort/versioning';
 import type { SeededRandom, VirtualClock } from '../src/index.ts';
 import type { EventLog } from './event-log.ts';
 import { NodeClock } from './node-clock.ts';
-import type { SimDisk } from './sim-disk.ts';
+import { markerKey, type SimDisk } from './sim-disk.ts';
 import type { SimNetwork, SimTransport } from './sim-network.ts';
 import { type StoreWatcher, watchedStore } from './watched-store.ts';
 
@@ -137,7 +137,7 @@ export class SimNode {
     );
     const versioner = await createVersioner({
       random: (count) => random.bytes(count),
-      marker: markerOn(this.#disk),
+      marker: markerOn(this.#disk, open),
       onAlarm: (alarm) => log.add(id, `alarm ${alarm.kind} ${alarm.keyId}`),
     });
     const bus = createBus(transport, {
@@ -203,16 +203,24 @@ export class SimNode {
   }
 }
 
-/** The marker of a clean stop: bound to this disk, gone once it was taken. */
-function markerOn(disk: SimDisk) {
+/**
+ * The marker of a clean stop, in two halves as in `apps/node`: what the disk keeps beside the store counts only with the word that the store
+ * holds, so that it is nothing to a store that lost its last writes. Both are gone once it was taken.
+ */
+function markerOn(disk: SimDisk, store: Store): RunMarkerStore {
   return {
     async take() {
-      const { marker } = disk;
-      disk.marker = undefined;
-      return marker;
+      const { left } = disk;
+      const word = store.getMeta(markerKey);
+      disk.left = undefined;
+      if (word !== undefined) await store.putMeta(markerKey, undefined);
+      return left !== undefined && word !== undefined && Buffer.from(word).equals(left.word) ? left.marker : undefined;
     },
-    async leave(marker: NonNullable<SimDisk['marker']>) {
-      disk.marker = marker;
+    async leave(marker) {
+      disk.cleanStops += 1;
+      const word = Buffer.from(String(disk.cleanStops));
+      await store.putMeta(markerKey, word);
+      disk.left = { marker, word };
     },
   };
 }

@@ -107,4 +107,9 @@ export const corpus: readonly CorpusRun[] = [
     about: 'a delete without a context covered all it had read, of which its reply, cut to its bound, tells a part',
   },
   { scenario: 'unread', seed: 3, about: 'a hint of which a disk has the index, and not the record, is given up' },
+  {
+    scenario: 'default',
+    seed: 84246,
+    about: 'a stop was broken off between its marker and its last flush, and power failed: the run does not go on',
+  },
 ];
