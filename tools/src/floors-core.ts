@@ -38,7 +38,7 @@ const wholeNodes = {
 const anySources = /^(packages|apps)\/[^/]+\/(src|scenarios\/harness)\//;
 
 /** Files outside a project that every project may import. */
-const sharedFiles = ['tools/vitest.shared.ts'];
+const sharedFiles = ['tools/vitest.shared.ts', 'tools/readme-examples.ts'];
 
 const builtins = new Set(builtinModules);
 

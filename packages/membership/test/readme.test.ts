@@ -1,23 +1,7 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
+import { runReadmeExamples } from '../../../tools/readme-examples.ts';
 
-it("the README's example runs and prints what it says", async () => {
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
-  const example = /```ts\n(.*?)```/s.exec(readme)?.[1] ?? '';
-  const stated = [...example.matchAll(/console\.log\(.*\); \/\/ (.*)/g)].map(([, text]) => text);
-  expect(stated.length).toBeGreaterThan(5);
-  const folder = await mkdtemp(join(import.meta.dirname, 'readme-'));
-  const printed: string[] = [];
-  const log = vi.spyOn(console, 'log').mockImplementation((...words) => void printed.push(words.join(' ')));
-  try {
-    const file = join(folder, 'example.js');
-    await writeFile(file, example);
-    await import(/* @vite-ignore */ pathToFileURL(file).href);
-  } finally {
-    log.mockRestore();
-    await rm(folder, { recursive: true });
-  }
+it("the README's examples run and print what they say", async () => {
+  const { printed, stated } = await runReadmeExamples(import.meta.dirname);
   expect(printed).toEqual(stated);
 });

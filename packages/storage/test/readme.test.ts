@@ -1,21 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
+import { runReadmeExamples } from '../../../tools/readme-examples.ts';
 
-it("the README's example runs and prints what it says", async () => {
-  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-  const [, example = ''] = /```ts\n([\s\S]*?)```/.exec(readme) ?? [];
-  const promised = [...example.matchAll(/^console\.log\(.*\/\/ (.*)$/gm)].map(([, output]) => output);
-  const folder = mkdtempSync(join(import.meta.dirname, 'readme-'));
-  const log = vi.spyOn(console, 'log').mockImplementation(() => {});
-  try {
-    const file = join(folder, 'example.ts');
-    writeFileSync(file, example);
-    await import(file);
-    expect(promised).toHaveLength(4);
-    expect(log.mock.calls.map((line) => line.join(' '))).toEqual(promised);
-  } finally {
-    log.mockRestore();
-    rmSync(folder, { recursive: true });
-  }
+it("the README's examples run and print what they say", async () => {
+  const { printed, stated } = await runReadmeExamples(import.meta.dirname);
+  expect(printed).toEqual(stated);
 });
