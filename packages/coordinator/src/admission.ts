@@ -1,4 +1,5 @@
 import type { Clock } from '@ringfort/bus';
+import { OverloadedError } from './errors.ts';
 
 /** How long is looked at before it is judged. */
 const WINDOW_MS = 200;
@@ -24,6 +25,8 @@ export class Admission {
   #slow = 0;
   #slowWindows = 0;
   #limit: number;
+  /** Told to thousands a second while they are refused: the trace of its stack would cost more than the refusal. */
+  #refusal: OverloadedError | undefined;
 
   constructor(clock: Clock, limits: { readonly maxInFlight: number; readonly queueMs: number }) {
     this.#clock = clock;
@@ -32,9 +35,10 @@ export class Admission {
     this.#limit = limits.maxInFlight;
   }
 
-  /** As many as may be under way now. */
-  get limit(): number {
-    return this.#limit;
+  /** Says how many may be under way now; the same error as long as that is the same number. */
+  get refusal(): OverloadedError {
+    if (this.#refusal?.maxInFlight !== this.#limit) this.#refusal = new OverloadedError(this.#limit);
+    return this.#refusal;
   }
 
   /** Whether one more is refused, with so many under way. */

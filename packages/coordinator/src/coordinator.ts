@@ -7,7 +7,7 @@ import type { DeleteRequest, GetReply, GetRequest, PutRequest, WriteReply } from
 import * as contract from './contract.ts';
 import { DuplicateWindow } from './dedupe.ts';
 import type { Counters, Effects } from './effects.ts';
-import { NotServingError, OverloadedError, QuorumUnavailableError, TooManyHopsError } from './errors.ts';
+import { NotServingError, QuorumUnavailableError, TooManyHopsError } from './errors.ts';
 import { createForwarder, unreached } from './forward.ts';
 import { createHandoff } from './handoff.ts';
 import { type CoordinatorLimits, defaultLimits } from './limits.ts';
@@ -69,7 +69,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     if (closing) return new NotServingError('closing');
     if (membership.state !== 'member') return new NotServingError(membership.state);
     const isFull = admission.refuses(counters.inFlight) || counters.stories >= limits.maxInFlight * STORIES_PER_REQUEST;
-    return isFull ? new OverloadedError(admission.limit) : undefined;
+    return isFull ? admission.refusal : undefined;
   };
 
   /** Counts a request in while it is answered, and refuses it beyond the limits. What `work` throws is its answer. */

@@ -36,7 +36,7 @@ export class RequestDeadlineError extends CoordinatorError {
 /** The node has as many requests under way as it accepts. */
 export class OverloadedError extends CoordinatorError {
   override readonly code = 'OVERLOADED';
-  constructor(maxInFlight: number) {
+  constructor(readonly maxInFlight: number) {
     super(`${maxInFlight} requests are under way, more are refused; try again shortly`, {
       maxInFlight,
       retryAfterMs: 1000,
