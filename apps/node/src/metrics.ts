@@ -158,6 +158,14 @@ function addAntiEntropyMetrics(registers: Registry[], sources: MetricSources): v
     });
   }
   new Gauge({
+    name: 'ringfort_unfilled_partitions',
+    help: 'Partitions that are being filled from their other owners, after the loss of a store',
+    registers,
+    collect() {
+      this.set(stats()?.unfilled ?? 0);
+    },
+  });
+  new Gauge({
     name: 'ringfort_anti_entropy_stalest_seconds',
     help: 'How long ago the most stale pair of replicas was known to be equal',
     registers,

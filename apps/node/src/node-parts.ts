@@ -189,6 +189,7 @@ export class NodeParts {
       random,
       log: historyLogOverMeta(store),
       self: { id, store: store.storeId, weight, zone, info: () => this.#info() },
+      refillable: store,
       seeds: seeds.length === 0 ? [id] : seeds,
       partitions,
       logger: membershipLog(log),
@@ -224,7 +225,6 @@ export class NodeParts {
   #startAntiEntropy(): void {
     const { clock, random } = this.#around;
     const { antiEntropyIntervalSeconds } = this.#config;
-    if (antiEntropyIntervalSeconds === 0) return;
     this.#antiEntropy = createAntiEntropy({
       bus: made(this.#bus, 'bus'),
       store: made(this.#store, 'store'),
@@ -232,6 +232,11 @@ export class NodeParts {
       clock,
       random,
       limits: { intervalMs: 1000 * antiEntropyIntervalSeconds },
+      onFilled: (partitions, left) =>
+        this.#around.log.info(
+          { partitions: partitions.length, left },
+          'filled from the other owners after a lost store',
+        ),
       onFault: (fault, where) => {
         if (passing.has(codeOf(fault))) {
           this.#around.log.debug({ err: fault, where }, 'replicas were not compared: it is tried again');
@@ -254,7 +259,9 @@ export class NodeParts {
   #info(): NodeInfo {
     const hintsHeld = (this.#store?.hintStats() ?? []).reduce((sum, { count }) => sum + count, 0);
     const http = this.#httpUrl;
-    const storage = this.#storage?.mode;
+    const mode = this.#storage?.mode;
+    const isRefilling = mode === 'serving' && (this.#antiEntropy?.stats().unfilled ?? 0) > 0;
+    const storage = isRefilling ? 'refilling' : mode;
     return { ...(http && { http }), ...(storage && { storage }), pid: process.pid, version, hintsHeld };
   }
 

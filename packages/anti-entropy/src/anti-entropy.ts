@@ -22,6 +22,8 @@ export interface AntiEntropyOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly limits?: Partial<AntiEntropyLimits> | undefined;
+  /** Told of partitions that were filled, after the loss of a store, and how many are still to be. */
+  readonly onFilled?: ((partitions: readonly number[], left: number) => void) | undefined;
   /** Told of what nobody waits for: an exchange that failed, an object that is too large to be moved. */
   readonly onFault?: ((fault: Error, where: string) => void) | undefined;
 }
@@ -45,6 +47,8 @@ export interface AntiEntropyStats {
   readonly bytesReceived: number;
   /** Gauge: how long ago the most stale pair of replicas was equal, as far as this node knows. */
   readonly stalestMs: number;
+  /** Gauge: partitions of this node that are being filled from their other owners, as its store took the place of a lost one. */
+  readonly unfilled: number;
 }
 
 /** Keeps a node's replicas equal to those of its peers, without anybody reading (paper, section 4.7). */
@@ -60,7 +64,7 @@ export function createAntiEntropy(options: AntiEntropyOptions): AntiEntropy {
   return new Schedule(options);
 }
 
-type Counts = { -readonly [Name in Exclude<keyof AntiEntropyStats, 'exchanging' | 'stalestMs'>]: number };
+type Counts = { -readonly [Name in Exclude<keyof AntiEntropyStats, 'exchanging' | 'stalestMs' | 'unfilled'>]: number };
 
 class Schedule implements AntiEntropy {
   readonly #options: AntiEntropyOptions;
@@ -84,20 +88,23 @@ class Schedule implements AntiEntropy {
     bytesReceived: 0,
   };
   #closed = false;
+  /** Whether {@link Schedule.#noteFilled} is at work. */
+  #noting = false;
   /** The peer that is being compared with. */
   #asked = '';
 
   constructor(options: AntiEntropyOptions) {
-    const { bus, membership, clock, random } = options;
+    const { bus, store, membership, clock, random } = options;
     const limits = { ...defaultLimits, ...options.limits };
     this.#options = options;
     this.#limits = limits;
     this.#rounds = new Rounds({
       self: membership.self,
       intervalMs: limits.intervalMs,
-      retryMs: Math.min(MAX_RETRY_MS, limits.intervalMs),
+      retryMs: limits.intervalMs === 0 ? MAX_RETRY_MS : Math.min(MAX_RETRY_MS, limits.intervalMs),
       maxExchanges: limits.maxExchanges,
       random: () => random.below(1024) / 1024,
+      isFilled: (partition) => store.isFilled(partition),
     });
     this.#pace = new Pace(clock, limits.bytesPerSecond);
     this.#open = (partition, peer) => this.#replica(partition, peer);
@@ -127,7 +134,9 @@ class Schedule implements AntiEntropy {
 
   stats(): AntiEntropyStats {
     const nowMs = this.#options.clock.monotonicMs();
-    return { ...this.#counts, exchanging: this.#rounds.exchanging, stalestMs: this.#rounds.stalestMs(nowMs) };
+    const { exchanging } = this.#rounds;
+    const unfilled = this.#rounds.refill().unfilled.length;
+    return { ...this.#counts, exchanging, stalestMs: this.#rounds.stalestMs(nowMs), unfilled };
   }
 
   close(): void {
@@ -154,6 +163,7 @@ class Schedule implements AntiEntropy {
         noteCompared: (_, compared) => {
           this.#counts.rounds += 1;
           this.#rounds.compared(compared.peer, compared, now());
+          this.#noteFilled();
         },
         noteFailure: (_, { error }) => {
           this.#counts.failedRounds += 1;
@@ -172,6 +182,27 @@ class Schedule implements AntiEntropy {
   #setPairs(): void {
     const { membership, clock } = this.#options;
     this.#rounds.setPairs(pairsOf(membership.ring, membership.self), clock.monotonicMs());
+    this.#noteFilled();
+  }
+
+  /** Partitions of which every other owner's part is here by now are filled. */
+  #noteFilled(): void {
+    const { store, membership } = this.#options;
+    if (this.#noting || this.#closed || membership.state !== 'member') return;
+    const { whole } = this.#rounds.refill();
+    if (whole.length === 0) return;
+    this.#noting = true;
+    store.noteFilled(whole).then(
+      () => {
+        this.#noting = false;
+        this.#options.onFilled?.(whole, this.#rounds.refill().unfilled.length);
+        this.#noteFilled();
+      },
+      (error: unknown) => {
+        this.#noting = false;
+        this.#fault(error, 'refill');
+      },
+    );
   }
 
   async #compare(): Promise<Compared> {
@@ -199,27 +230,35 @@ class Schedule implements AntiEntropy {
       this.#rounds.exchanged(pair, false, clock.monotonicMs());
       return;
     }
+    const isRefill = !store.isFilled(pair.partition);
+    let isWhole = true;
     const exchange = startExchange({
       bus,
       clock,
       ...pair,
       replica,
-      limits: this.#limits,
+      // What an empty store lacks is no write under way.
+      limits: isRefill ? { ...this.#limits, settleMs: 0 } : this.#limits,
       paceMs: (bytes) => this.#pace.afterMs(bytes),
-      owesHints: () => store.hintStats().some(({ target, count }) => target === pair.peer && count > 0),
-      onFault: (fault) => this.#fault(fault, where),
+      owesHints: () => !isRefill && store.hintStats().some(({ target, count }) => target === pair.peer && count > 0),
+      onFault: (fault) => {
+        isWhole = false;
+        this.#fault(fault, where);
+      },
     });
     this.#running.add(exchange);
     exchange.outcome.then((outcome) => {
       this.#running.delete(exchange);
-      this.#ended(pair, outcome);
+      this.#ended(pair, outcome, isWhole);
       if (outcome.error !== undefined) this.#fault(outcome.error, where);
       this.#actor.send({ type: 'exchange.ended' });
     });
   }
 
-  #ended(pair: Pair, outcome: ExchangeOutcome): void {
-    this.#rounds.exchanged(pair, outcome.completed, this.#options.clock.monotonicMs());
+  /** `isWhole`: no single record was passed over. */
+  #ended(pair: Pair, outcome: ExchangeOutcome, isWhole: boolean): void {
+    this.#rounds.exchanged(pair, outcome.completed && isWhole, this.#options.clock.monotonicMs());
+    this.#noteFilled();
     this.#counts.exchanges += 1;
     if (!outcome.completed) this.#counts.failedExchanges += 1;
     this.#counts.keysSent += outcome.sent;

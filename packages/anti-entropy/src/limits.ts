@@ -1,6 +1,6 @@
 /** Bounds and times of anti-entropy. */
 export interface AntiEntropyLimits {
-  /** How often each pair of replicas is compared. */
+  /** How often each pair of replicas is compared; 0: never, unless this node is to be filled. */
   readonly intervalMs: number;
   /** Exchanges that a node has begun and not ended. */
   readonly maxExchanges: number;

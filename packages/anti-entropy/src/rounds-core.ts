@@ -10,6 +10,8 @@ interface KnownPair extends Pair {
   /** When they were equal last, as far as this node knows. */
   equalMs: number;
   state: 'waiting' | 'differing' | 'exchanging';
+  /** Whether all that the peer held at some time since this node began is here. */
+  isMerged: boolean;
 }
 
 interface Peer {
@@ -22,13 +24,20 @@ interface Peer {
 
 export interface RoundsOptions {
   readonly self: string;
+  /** 0: nothing is compared but what is to be filled. */
   readonly intervalMs: number;
   /** After a comparison that failed. */
   readonly retryMs: number;
   readonly maxExchanges: number;
   /** From 0 up to 1. */
   readonly random: () => number;
+  /** Whether this node's part of the partition is whole; where it is not, its pairs go before all others, and one after the other until it is. */
+  readonly isFilled: (partition: number) => boolean;
 }
+
+const NEVER = Number.POSITIVE_INFINITY;
+/** Between two comparisons with a peer of whose part something is still missing. */
+const REFILL_MS = 1_000;
 
 /** How much earlier or later than the interval a round may come, so that nodes do not march in step. */
 const JITTER = 0.1;
@@ -36,7 +45,8 @@ const JITTER = 0.1;
 /**
  * Which pairs of replicas are to be compared, and which to be exchanged, when: per peer one comparison of all shared partitions each interval; of
  * what differs, the pair first that was equal the longest time ago. Of two nodes each begins with half of the partitions; with a peer that it
- * meets anew, after its own start, a node asks for all. Plain data: told the time, and what happened.
+ * meets anew, after its own start, a node asks for all. A node that is being filled asks about all that it lacks, of everybody, without resting.
+ * Plain data: told the time, and what happened.
  */
 export class Rounds {
   readonly #options: RoundsOptions;
@@ -57,22 +67,45 @@ export class Rounds {
     for (const [id, partitions] of pairs) {
       const known = this.#peers.get(id);
       const of = (partition: number): KnownPair =>
-        known?.pairs.get(partition) ?? { peer: id, partition, equalMs: nowMs, state: 'waiting' };
+        known?.pairs.get(partition) ?? { peer: id, partition, equalMs: nowMs, state: 'waiting', isMerged: false };
       const isNew = known === undefined || partitions.some((partition) => !known.pairs.has(partition));
       peers.set(id, {
         id,
         pairs: new Map(partitions.map((partition) => [partition, of(partition)])),
-        dueMs: isNew ? nowMs : known.dueMs,
+        dueMs: isNew || known.dueMs === NEVER ? this.#soonest(nowMs, partitions) : known.dueMs,
         isMet: known?.isMet ?? false,
       });
     }
     this.#peers = peers;
   }
 
+  /** Now, unless nothing is to be compared. */
+  #soonest(nowMs: number, partitions: Iterable<number>): number {
+    const { intervalMs, isFilled } = this.#options;
+    return intervalMs > 0 || ![...partitions].every(isFilled) ? nowMs : NEVER;
+  }
+
   /** The peer came back: it is compared with at once. */
   cameBack(id: string, nowMs: number): void {
     const peer = this.#peers.get(id);
-    if (peer !== undefined) peer.dueMs = nowMs;
+    if (peer !== undefined) peer.dueMs = this.#soonest(nowMs, peer.pairs.keys());
+  }
+
+  /** Of the partitions that this node shares with anybody: those that are not filled, and of these those of which every peer's part is here. */
+  refill(): { readonly unfilled: readonly number[]; readonly whole: readonly number[] } {
+    const unfilled = new Set<number>();
+    const missing = new Set<number>();
+    for (const { pairs } of this.#peers.values())
+      for (const { partition, isMerged } of pairs.values()) {
+        if (this.#options.isFilled(partition)) continue;
+        unfilled.add(partition);
+        if (!isMerged) missing.add(partition);
+      }
+    return { unfilled: [...unfilled], whole: [...unfilled].filter((partition) => !missing.has(partition)) };
+  }
+
+  #isWanted({ partition, isMerged }: KnownPair): boolean {
+    return !isMerged && !this.#options.isFilled(partition);
   }
 
   /** The peer whose comparison is due for the longest time. */
@@ -83,11 +116,11 @@ export class Rounds {
     return first?.id;
   }
 
-  /** How long until one is due; undefined: no peer is up. */
+  /** How long until one is due; undefined: no peer is up, or none is to be compared with. */
   untilDueMs(nowMs: number, isUp: (peer: string) => boolean): number | undefined {
     let nextMs: number | undefined;
     for (const { id, dueMs } of this.#peers.values())
-      if (isUp(id) && (nextMs === undefined || dueMs < nextMs)) nextMs = dueMs;
+      if (dueMs !== NEVER && isUp(id) && (nextMs === undefined || dueMs < nextMs)) nextMs = dueMs;
     return nextMs === undefined ? undefined : Math.max(0, nextMs - nowMs);
   }
 
@@ -96,7 +129,7 @@ export class Rounds {
     const peer = this.#peers.get(id);
     if (peer === undefined) return [];
     return [...peer.pairs.values()]
-      .filter(({ partition, state }) => state === 'waiting' && this.#asks(peer, partition))
+      .filter((pair) => pair.state === 'waiting' && (this.#asks(peer, pair.partition) || this.#isWanted(pair)))
       .map(({ partition }) => partition);
   }
 
@@ -115,14 +148,18 @@ export class Rounds {
     for (const partition of differing) this.#set(peer, partition, 'differing');
     peer.isMet = true;
     const { intervalMs, random } = this.#options;
-    peer.dueMs = nowMs + intervalMs * (1 + JITTER * (2 * random() - 1));
+    const isAwaited = [...peer.pairs.values()].some((pair) => this.#isWanted(pair));
+    const restMs = isAwaited ? REFILL_MS : intervalMs || NEVER;
+    peer.dueMs = nowMs + restMs * (1 + JITTER * (2 * random() - 1));
   }
 
   #set({ pairs }: Peer, partition: number, state: KnownPair['state'], equalMs?: number): void {
     const pair = pairs.get(partition);
     if (pair === undefined) return;
     pair.state = state;
-    if (equalMs !== undefined) pair.equalMs = equalMs;
+    if (equalMs === undefined) return;
+    pair.equalMs = equalMs;
+    pair.isMerged = true;
   }
 
   comparisonFailed(id: string, nowMs: number): void {
@@ -130,19 +167,24 @@ export class Rounds {
     if (peer !== undefined) peer.dueMs = nowMs + this.#options.retryMs;
   }
 
-  /** The next pair to be exchanged, the most stale first; it counts as begun. */
+  /** The next pair to be exchanged, first those that fill this node, of these and of the others the most stale first; it counts as begun. */
   nextExchange(isUp: (peer: string) => boolean): Pair | undefined {
     if (this.#exchanging >= this.#options.maxExchanges) return undefined;
     let first: KnownPair | undefined;
     for (const { id, pairs } of this.#peers.values()) {
       if (!isUp(id)) continue;
       for (const pair of pairs.values())
-        if (pair.state === 'differing' && (first === undefined || pair.equalMs < first.equalMs)) first = pair;
+        if (pair.state === 'differing' && (first === undefined || this.#goesBefore(pair, first))) first = pair;
     }
     if (first === undefined) return undefined;
     first.state = 'exchanging';
     this.#exchanging += 1;
     return first;
+  }
+
+  #goesBefore(one: KnownPair, other: KnownPair): boolean {
+    const isWanted = this.#isWanted(one);
+    return isWanted === this.#isWanted(other) ? one.equalMs < other.equalMs : isWanted;
   }
 
   /** An exchange ended; `completed`: the two were equal when it began to look at them. One that failed waits for the next comparison. */

@@ -138,7 +138,14 @@ describe('what two nodes share', () => {
 
 describe('the rounds of a node', () => {
   const rounds = () => {
-    const made = new Rounds({ self: 'n1', intervalMs: 1000, retryMs: 100, maxExchanges: 2, random: () => 0.5 });
+    const made = new Rounds({
+      self: 'n1',
+      intervalMs: 1000,
+      retryMs: 100,
+      maxExchanges: 2,
+      random: () => 0.5,
+      isFilled: () => true,
+    });
     made.setPairs(
       new Map([
         ['n2', [0, 1, 2, 3]],

@@ -1,5 +1,5 @@
 import type { BusFailure } from '@ringfort/bus';
-import { BarrierBehindError, type RecordId, type ReplicaReadReply, replicaRead } from '@ringfort/storage';
+import { BarrierBehindError, checkFilled, type RecordId, type ReplicaReadReply, replicaRead } from '@ringfort/storage';
 import { decodeObject, mergeObjects, type VersionedObject } from '@ringfort/versioning';
 import { codeOf, type Effects, heard, isUnreachable, storageAddress } from './effects.ts';
 import { QuorumUnavailableError, RequestDeadlineError } from './errors.ts';
@@ -78,13 +78,14 @@ export function createGetRunner(fx: Effects): GetRunner {
   const readHere = (task: GetTask, place: Placement) => {
     sent(task.tally, place);
     try {
+      if (place.standsInFor === undefined) checkFilled(fx.store, task.id.partition);
       const found = place.standsInFor === undefined ? fx.store.read(task.id) : fx.store.readHint(task.id);
       if (found !== undefined) fold(task, found.object);
       task.have = found?.digest;
       record(task, place, found?.digest);
     } catch (error) {
       refused(task, place, codeOf(error));
-      fx.onFault(error as Error, 'local read');
+      if (codeOf(error) !== 'REFILLING') fx.onFault(error as Error, 'local read');
     }
   };
 

@@ -12,13 +12,13 @@ export abstract class MembershipError extends Error {
   }
 }
 
-/** The cluster knows this node's id with another store: its data directory was wiped, or is another one's. */
+/** The cluster knows this node's id with another store, and this one is not empty: it is another node's, or was replaced meanwhile. */
 export class StoreReplacedError extends MembershipError {
   readonly code = 'STORE_REPLACED';
   constructor(details: { node: string; store: string; knownStore: string }) {
     super(
       `the cluster knows node ${details.node} with store ${details.knownStore}, but this data directory is store ${details.store}: ` +
-        'its data directory was wiped or exchanged. Bring the original directory back; the node does not serve with this one.',
+        'its data directory was exchanged, and this one is not empty. Bring the original one back, or start the node with an empty one to have it refilled.',
       details,
     );
   }

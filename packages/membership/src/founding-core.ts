@@ -18,12 +18,12 @@ export interface Identity {
 
 /**
  * Where a node stands by the history it knows.
- * `member`: named, with this store. `replaced`: named, with another store. `stranger`: the founding is complete and the node is not in the ring.
+ * `member`: named, with this store. `replaced`: named, with another store; `refillable`: this one may take its place. `stranger`: the founding is complete and the node is not in the ring.
  * `unfounded`: no complete founding is known; `authored` tells whether this store has written its own record.
  */
 export type Standing =
   | { readonly kind: 'member' }
-  | { readonly kind: 'replaced'; readonly knownStore: string }
+  | { readonly kind: 'replaced'; readonly knownStore: string; readonly refillable: boolean }
   | { readonly kind: 'stranger' }
   | { readonly kind: 'unfounded'; readonly authored: boolean };
 
@@ -89,14 +89,28 @@ export function standingBeforeFounding(records: Iterable<FoundingRecord>, self: 
   let authored = false;
   for (const record of records) {
     if (record.node !== self.id) continue;
-    if (record.store !== self.store) return { kind: 'replaced', knownStore: record.store };
+    if (record.store !== self.store) return { kind: 'replaced', knownStore: record.store, refillable: false };
     authored = true;
   }
   return { kind: 'unfounded', authored };
 }
 
-/** Where the node stands once the founding is complete, by the node of its id in the ring. */
-export function standingInRing(named: { readonly store: string } | undefined, self: Identity): Standing {
+/**
+ * Where the node stands once the founding is complete, by the node of its id in the ring.
+ * @param mayTakePlace whether its store could take the place of another: it holds nothing, and no record has ever named it
+ */
+export function standingInRing(
+  named: { readonly store: string } | undefined,
+  self: Identity,
+  mayTakePlace: () => boolean,
+): Standing {
   if (named === undefined) return { kind: 'stranger' };
-  return named.store === self.store ? { kind: 'member' } : { kind: 'replaced', knownStore: named.store };
+  if (named.store === self.store) return { kind: 'member' };
+  return { kind: 'replaced', knownStore: named.store, refillable: mayTakePlace() };
+}
+
+/** Whether any record has named the store. One that was in use before, and was replaced since, does not come back. */
+export function isNamed(records: Iterable<MembershipRecord>, store: string): boolean {
+  for (const record of records) if ('store' in record && record.store === store) return true;
+  return false;
 }

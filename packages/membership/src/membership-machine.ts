@@ -15,7 +15,7 @@ export type MembershipMachineEvent =
 
 /**
  * How a node becomes a member. A founder first asks the other seeds what they know, and writes its own founding record only when none of
- * them knows a reason against it: so a founder whose data directory was wiped is refused instead of founding anew.
+ * them knows a reason against it: so a founder whose data directory was wiped takes its old place instead of founding anew.
  */
 export const membershipMachine = setup({
   types: {
@@ -28,12 +28,16 @@ export const membershipMachine = setup({
     askSeeds: fromPromise<void>(() => Promise.resolve()),
     /** Persists this node's founding record, once; resolves when it counts. */
     authorFounding: fromPromise<void>(() => Promise.resolve()),
+    /** Puts this node's empty store in the place of the one that it has lost, durably; resolves when that counts, or must not be any more. */
+    takePlace: fromPromise<void>(() => Promise.resolve()),
     /** Stops the rounds and the services; resolves when nothing is under way any more. */
     leave: fromPromise<void>(() => Promise.resolve()),
   },
   guards: {
     isMember: ({ context }) => context.standing.kind === 'member',
     isReplaced: ({ context }) => context.standing.kind === 'replaced',
+    isSuperseded: ({ context }) => context.standing.kind === 'replaced' && !context.standing.refillable,
+    isRefillable: ({ context }) => context.standing.kind === 'replaced' && context.standing.refillable,
     isStranger: ({ context }) => context.standing.kind === 'stranger',
     isUnfounded: ({ context }) => context.standing.kind === 'unfounded',
     hasAuthored: ({ context }) => context.standing.kind === 'unfounded' && context.standing.authored,
@@ -58,6 +62,7 @@ export const membershipMachine = setup({
       initial: 'weighingHistory',
       always: [
         { guard: 'isMember', target: 'member' },
+        { guard: 'isRefillable', target: 'returning' },
         { guard: 'isReplaced', target: 'refused' },
       ],
       states: {
@@ -115,6 +120,29 @@ export const membershipMachine = setup({
         },
       },
     },
+    returning: {
+      description:
+        'The cluster knows this id with a store that is lost. An empty one takes its place, and is then filled by the others.',
+      initial: 'takingPlace',
+      always: [
+        { guard: 'isMember', target: 'member' },
+        { guard: 'isStranger', target: 'joining.outside' },
+        { guard: 'isSuperseded', target: 'refused' },
+      ],
+      states: {
+        takingPlace: {
+          invoke: {
+            src: 'takePlace',
+            onDone: 'awaitingRetry',
+            onError: {
+              target: 'awaitingRetry',
+              actions: { type: 'logFailure', params: ({ event }) => ({ error: event.error }) },
+            },
+          },
+        },
+        awaitingRetry: { after: { retryDelay: 'takingPlace' } },
+      },
+    },
     member: {
       always: [
         { guard: 'isReplaced', target: 'refused' },
@@ -122,7 +150,7 @@ export const membershipMachine = setup({
       ],
     },
     refused: {
-      description: 'The cluster knows this id with another store. The node does not serve.',
+      description: 'The cluster knows this id with another store, and this one is not empty. The node does not serve.',
     },
     leaving: {
       invoke: {
@@ -142,6 +170,7 @@ export function portStateOf(snapshot: SnapshotFrom<typeof membershipMachine>): {
 } {
   if (snapshot.matches('member')) return { state: 'member' };
   if (snapshot.matches('refused')) return { state: 'refused', reason: 'STORE_REPLACED' };
+  if (snapshot.matches('returning')) return { state: 'joining', reason: 'TAKING_PLACE' };
   if (snapshot.matches('leaving')) return { state: 'leaving' };
   if (snapshot.matches('left')) return { state: 'left' };
   if (snapshot.matches({ joining: 'outside' })) return { state: 'joining', reason: 'NOT_A_MEMBER' };

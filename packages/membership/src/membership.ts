@@ -9,7 +9,14 @@ import type { Detectors } from './detectors.ts';
 import { Dissemination } from './dissemination.ts';
 import { NotAMemberError, StoreReplacedError } from './errors.ts';
 import { foundingEffects } from './founding.ts';
-import { disagreements, foundersOf, type Standing, standingBeforeFounding, standingInRing } from './founding-core.ts';
+import {
+  disagreements,
+  foundersOf,
+  isNamed,
+  type Standing,
+  standingBeforeFounding,
+  standingInRing,
+} from './founding-core.ts';
 import { Gossip } from './gossip.ts';
 import { foundingRecordsOf, type History, nextLamport, sameVersion } from './history-core.ts';
 import { HistoryExchange } from './history-exchange.ts';
@@ -19,6 +26,7 @@ import { membershipMachine, portStateOf } from './membership-machine.ts';
 import { checkOptions, defaultIntervals, type MembershipOptions } from './options.ts';
 import { PeerNews } from './peer-news.ts';
 import type { FailureReason, Membership, MembershipEvent, MembershipState } from './port.ts';
+import { takePlaceEffect } from './refill.ts';
 import { Reporting } from './reporting.ts';
 import { Rounds } from './rounds.ts';
 import { Services } from './services.ts';
@@ -239,8 +247,9 @@ class ClusterMembership implements Membership {
   }
 
   #standingOf(history: History): Standing {
-    const { self } = this.#options;
-    if (this.#ring.founded) return standingInRing(this.#ring.node(self.id), self);
+    const { self, refillable } = this.#options;
+    const mayTakePlace = () => refillable?.mayTakePlace() === true && !isNamed(history.records.values(), self.store);
+    if (this.#ring.founded) return standingInRing(this.#ring.node(self.id), self, mayTakePlace);
     return standingBeforeFounding(foundingRecordsOf(history.records), self);
   }
 
@@ -252,6 +261,13 @@ class ClusterMembership implements Membership {
       actors: {
         askSeeds: fromPromise<void>(askSeeds),
         authorFounding: fromPromise<void>(authorFounding),
+        takePlace: fromPromise<void>(
+          takePlaceEffect({
+            ...options,
+            ...{ askTimeoutMs, gossip, keeper, standingOf },
+            others: () => this.#dissemination.contacts,
+          }),
+        ),
         leave: fromPromise<void>(() => this.#leave()),
       },
       actions: { logFailure: (_, { error }: { error: unknown }) => this.#reporting.failed(error) },

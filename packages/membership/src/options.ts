@@ -28,6 +28,14 @@ export const defaultIntervals: MembershipIntervals = {
   askTimeoutMs: 1000,
 };
 
+/** A store that can take the place of a lost one; `Store` of `@ringfort/storage` is one. */
+export interface RefillableStore {
+  /** Whether it holds nothing, or has begun to take another one's place. */
+  mayTakePlace(): boolean;
+  /** Until it is filled it must not answer that something is not there. Durable when resolved. */
+  beginRefill(): Promise<void>;
+}
+
 export interface MembershipOptions {
   /** A bus whose identity is `node.<self.id>`. It stays open when the membership is closed. */
   readonly bus: Bus;
@@ -43,6 +51,8 @@ export interface MembershipOptions {
     /** Asked anew for every exchange; small. */
     readonly info: () => NodeInfo;
   };
+  /** Admits an empty store in the place of the one that the cluster knows this node with; absent: such a node is refused. */
+  readonly refillable?: RefillableStore | undefined;
   /** Ids of the nodes to ask at start. A node whose own id is among them is a founder, and all founders must have the same list. */
   readonly seeds: readonly string[];
   /** Q of a cluster that is founded; once it is, the history tells. */

@@ -81,6 +81,17 @@ export const nodeStayingSchema = z.object({ ...common, kind: z.literal('node.sta
 /** A leaving node that owns nothing any more is gone. */
 export const nodeLeftSchema = z.object({ ...common, kind: z.literal('node.left'), node: nodeIdSchema });
 
+/**
+ * The node goes on with another store, which was empty when it wrote this: it had lost the one before with all that was in it. Who owns what
+ * stays as it is. Only the node itself says so; of several such records the last one counts.
+ */
+export const storeReplacedSchema = z.object({
+  ...common,
+  kind: z.literal('store.replaced'),
+  node: nodeIdSchema,
+  store: z.string().min(1).max(64),
+});
+
 const replicaSchema = z.int().min(0).max(15);
 /**
  * A slot has changed hands. Without `witnesses` its owner (`author` is `from`) has handed it over, durably and once: it refuses from then
@@ -120,6 +131,7 @@ export const membershipRecordSchema = z.discriminatedUnion('kind', [
   nodeLeavingSchema,
   nodeStayingSchema,
   nodeLeftSchema,
+  storeReplacedSchema,
   slotHandedOverSchema,
   bucketConfiguredSchema,
 ]);

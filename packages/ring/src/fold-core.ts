@@ -97,6 +97,8 @@ function changeNodes(state: FoldState, record: NodeChange): FoldState {
       return known.leaving || !othersStay ? state : changed(state, [...others, { ...known, leaving: true }]);
     case 'node.staying':
       return known.leaving ? changed(state, [...others, staying(known)]) : state;
+    case 'store.replaced':
+      return record.author === known.id && record.store !== known.store ? restored(state, known, record.store) : state;
     case 'node.left':
       return known.leaving && !ownsAny(state, known.id) ? retire({ ...state, nodes: others }, known.id) : state;
   }
@@ -113,6 +115,14 @@ function changed(state: FoldState, members: readonly RingNode[]): FoldState {
 
 function retire(state: FoldState, id: string): FoldState {
   return { ...state, retired: new Set([...state.retired, id]) };
+}
+
+/** The same node over another store: it stands where it stood. */
+function restored(state: FoldState, known: RingNode, store: string): FoldState {
+  const withStore = (nodes: readonly RingNode[]) =>
+    sortedNodes(nodes.map((node) => (node.id === known.id ? { ...node, store } : node)));
+  const { nodes, targets } = state;
+  return { ...state, nodes: withStore(nodes), targets: { ...targets, nodes: withStore(targets.nodes) } };
 }
 
 function staying({ id, store, weight, zone }: RingNode): RingNode {

@@ -46,6 +46,7 @@ const loose: fc.Arbitrary<MembershipRecord> = fc.oneof(
   fc.record({ kind: kind('node.leaving'), lamport, author: id, node: id }),
   fc.record({ kind: kind('node.staying'), lamport, author: id, node: id }),
   fc.record({ kind: kind('node.left'), lamport, author: id, node: id }),
+  fc.record({ kind: kind('store.replaced'), lamport, author: id, node: id, store: fc.constantFrom('u', 'v') }),
   looseHandOver,
   fc.record({ kind: kind('bucket.configured'), lamport, author: id, bucket: fc.constantFrom('p', 'q'), settings }),
 );
@@ -105,6 +106,26 @@ describe('the fold of a history', () => {
         }
         expect(grown.ring).toEqual(foldHistory(records));
         expect(listsOf(grown.ring)).toEqual(listsOf(foldHistory(records)));
+      }),
+    );
+  });
+
+  it('gives a node another store where the node itself says so, and moves nothing', () => {
+    const replaced = fc.record({
+      kind: kind('store.replaced'),
+      lamport: fc.constant(100),
+      author: id,
+      node: id,
+      store: fc.constant('w'),
+    });
+    fc.assert(
+      fc.property(history, replaced, (records, record) => {
+        const [before, after] = [foldHistory(records), foldHistory([...records, record])];
+        const isHeard = record.author === record.node;
+        expect(after.nodes).toEqual(
+          before.nodes.map((node) => (isHeard && node.id === record.node ? { ...node, store: 'w' } : node)),
+        );
+        expect(listsOf(after)).toEqual(listsOf(before));
       }),
     );
   });

@@ -142,6 +142,28 @@ export class StaleSlotsError extends StorageError {
   }
 }
 
+/**
+ * This store took the place of a lost one, and what the other owners hold of the partition is not here yet: what is not found may be there. It
+ * takes writes meanwhile.
+ */
+export class RefillingError extends StorageError {
+  readonly code = 'REFILLING';
+  constructor(partition: number) {
+    super(`partition ${partition} is still being filled from its other owners: ask one of these`, { partition });
+  }
+}
+
+/** A store that holds something cannot take the place of a lost one: it would claim to be what it is not. */
+export class StoreNotEmptyError extends StorageError {
+  readonly code = 'STORE_NOT_EMPTY';
+  constructor({ records, hintRecords }: { readonly records: number; readonly hintRecords: number }) {
+    super(`this store holds ${records} records and ${hintRecords} for others: a node is refilled into an empty one`, {
+      records,
+      hintRecords,
+    });
+  }
+}
+
 /** Writes are refused for the time being (disk full, or a fault of the disk); reads are served. */
 export class StoreReadOnlyError extends StorageError {
   readonly code = 'STORE_READ_ONLY';

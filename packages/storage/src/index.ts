@@ -39,7 +39,13 @@ export type {
   WriteOptions,
   WriteResult,
 } from './port.ts';
-export { type Logger, type ServedStorage, type ServeStorageOptions, serveStorage } from './serve-storage.ts';
+export {
+  checkFilled,
+  type Logger,
+  type ServedStorage,
+  type ServeStorageOptions,
+  serveStorage,
+} from './serve-storage.ts';
 export { type Moves, noMoves, type SlotView } from './slots-port.ts';
 export { type StorageEvent, type StorageMode, storageMachine } from './storage-machine.ts';
 export type { StoreEngine } from './store-engine.ts';

@@ -205,6 +205,18 @@ export interface Store {
   /** Collects those records of a partition that are as the proof found them; answers how many. Durable when resolved. */
   collect(partition: number, records: readonly Collected[]): Promise<number>;
 
+  /** Whether it may take the place of a store that is lost: it holds nothing, or has begun to do so ({@link Store.beginRefill}). */
+  mayTakePlace(): boolean;
+  /**
+   * This store takes the place of one that is lost. From now on no partition is filled before {@link Store.noteFilled} says so, not even one that
+   * the node comes to own much later. Durable when resolved. `STORE_NOT_EMPTY` when it {@link Store.mayTakePlace may not}.
+   */
+  beginRefill(): Promise<void>;
+  /** What the other owners held of these partitions is here. Durable when resolved. */
+  noteFilled(partitions: readonly number[]): Promise<void>;
+  /** Whether what is not found in the partition is not there: true in any store but one that took the place of another. */
+  isFilled(partition: number): boolean;
+
   /** Small durable values of other subsystems (membership history, run marker). Durable when resolved. */
   getMeta(key: string): Uint8Array | undefined;
   putMeta(key: string, value: Uint8Array | undefined): Promise<void>;

@@ -14,7 +14,13 @@ import {
   replicaVerify,
   replicaWrite,
 } from './contract.ts';
-import { CorruptRecordError, NotServingError, StoreClosedError, StoreReadOnlyError } from './errors.ts';
+import {
+  CorruptRecordError,
+  NotServingError,
+  RefillingError,
+  StoreClosedError,
+  StoreReadOnlyError,
+} from './errors.ts';
 import { inspectRecord } from './inspect-record.ts';
 import { bytesOfKey, primaryKey } from './keys-core.ts';
 import { createOwnerGate, type OwnerGate } from './owner-gate.ts';
@@ -204,6 +210,7 @@ function readReplica(
   { barrier }: Inbound,
 ): ReplicaReadReply {
   owner.check(request.partition, request.slots);
+  if (request.standIn !== true) checkFilled(store, request.partition);
   const record = request.standIn === true ? store.readHint(request) : store.read(request);
   const label = store.label(request.partition);
   const reply: ReplicaReadReply = label === barrier ? {} : { barrier: label };
@@ -215,6 +222,8 @@ function readReplica(
 function verifyReplicas(store: Store, { items }: ReplicaVerifyRequest): ReplicaVerifyReply {
   const stale: number[] = [];
   for (const [index, { digest, ...id }] of items.entries()) {
+    // What it lacks it gets as a whole: to repair it record by record would only delay that.
+    if (!store.isFilled(id.partition)) continue;
     try {
       if (store.read(id)?.digest !== digest) stale.push(index);
     } catch (error) {
@@ -241,6 +250,11 @@ function replyOf({ digest, durable, merged }: WriteResult): ReplicaWriteReply {
   return merged === undefined ? { durable } : { durable, digest, merged };
 }
 
+/** @throws REFILLING where "not found" would mean nothing */
+export function checkFilled(store: Pick<Store, 'isFilled'>, partition: number): void {
+  if (!store.isFilled(partition)) throw new RefillingError(partition);
+}
+
 interface KeysRequest {
   readonly partition: number;
   readonly bucket: string;
@@ -249,6 +263,7 @@ interface KeysRequest {
 }
 
 function listKeys(store: Store, { partition, bucket, after, limit }: KeysRequest, nowMs: number) {
+  checkFilled(store, partition);
   // An empty `after` lies before every key.
   const cursor =
     after === undefined || after === '' ? {} : { after: bytesOfKey(primaryKey({ partition, bucket, key: after })) };

@@ -4,7 +4,7 @@ import { type BarrierChange, Barriers } from './barriers.ts';
 import type { Base } from './base.ts';
 import { BucketLeaves } from './bucket-leaves.ts';
 import { CorruptRecords } from './corrupt-records.ts';
-import { CorruptRecordError, StoreClosedError } from './errors.ts';
+import { CorruptRecordError, StoreClosedError, StoreNotEmptyError } from './errors.ts';
 import { GroupCommit } from './group-commit.ts';
 import { hex64 } from './hash.ts';
 import { decodeOwedRow } from './hint-codec.ts';
@@ -37,6 +37,7 @@ import type {
 } from './port.ts';
 import { RecordCache } from './record-cache.ts';
 import { readable } from './record-codec.ts';
+import { FilledPartitions } from './refill.ts';
 import { type Counts, countsKey, decodeCounts, Stage } from './stage.ts';
 import { readHint, stageCollected, stageDelivered, stageHint, type Written } from './write-core.ts';
 
@@ -56,6 +57,8 @@ export interface EngineOptions {
   /** Called when all is closed. */
   readonly release: () => Promise<void>;
 }
+
+const refillKey = keys.ownKey('refill');
 
 /** More would hold up the event loop for too long. */
 const maxBatch = 512;
@@ -78,6 +81,8 @@ export class StoreEngine implements Store {
     told: (id, standIn, written) => this.#told(id, standIn, written),
   };
   #counts: Counts;
+  /** Undefined: this store takes nobody's place. */
+  #filled: FilledPartitions | undefined;
   #onForeignDot: ((dot: ForeignDot) => void) | undefined;
   #closing: Promise<void> | undefined;
   #closed = false;
@@ -101,6 +106,8 @@ export class StoreEngine implements Store {
     this.#barriers = new Barriers(table);
     for (const [key, row] of this.#table.range('O', 'P'))
       this.#ledger.record(keys.owedTarget(key), undefined, decodeOwedRow(row));
+    const filled = table.get(refillKey);
+    if (filled !== undefined) this.#filled = new FilledPartitions(filled);
     this.#buckets = new BucketLeaves(table);
     const buckets = this.#buckets;
     const parts = { table, records: this.#records, ledger: this.#ledger, corrupt: this.#corrupt, buckets };
@@ -286,6 +293,32 @@ export class StoreEngine implements Store {
       return undefined;
     });
     return collected;
+  }
+
+  mayTakePlace(): boolean {
+    const { records, hintRecords } = this.#counts;
+    return this.#filled !== undefined || (records === 0 && hintRecords === 0 && this.#barriers.size === 0);
+  }
+
+  async beginRefill(): Promise<void> {
+    if (!this.mayTakePlace()) throw new StoreNotEmptyError(this.#counts);
+    this.#filled ??= new FilledPartitions();
+    await this.noteFilled([]);
+  }
+
+  async noteFilled(partitions: readonly number[]): Promise<void> {
+    if (this.#filled === undefined) return;
+    let row = new Uint8Array(0);
+    await this.#commit(true, (stage) => {
+      row = Uint8Array.from(new FilledPartitions(stage.get(refillKey)).with(partitions));
+      stage.set(refillKey, row);
+      return undefined;
+    });
+    this.#filled = new FilledPartitions(row);
+  }
+
+  isFilled(partition: number): boolean {
+    return this.#filled === undefined || this.#filled.has(partition);
   }
 
   getMeta(key: string): Uint8Array | undefined {

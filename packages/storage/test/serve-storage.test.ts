@@ -74,6 +74,24 @@ describe('a node that is no member', () => {
   });
 });
 
+describe('a store that is being filled', () => {
+  it('takes writes, and does not answer that it has not what others may have', async () => {
+    await store.beginRefill();
+    const keys = { partition: 1, bucket: 'b', limit: 10 };
+    await peer.request(to, replicaWrite, { ...id, object: bytesOf(one) }, within);
+    for (const key of ['k', 'other'])
+      await expect(peer.request(to, replicaRead, { ...id, key }, within)).rejects.toMatchObject(code('REFILLING'));
+    await expect(peer.request(to, replicaKeys, keys, within)).rejects.toMatchObject(code('REFILLING'));
+    // It gets what it lacks as a whole: nobody need repair it.
+    const items = [{ ...id, digest: '0'.repeat(16) }];
+    expect(await peer.request(to, replicaVerify, { items }, within)).toEqual({ stale: [] });
+    expect(await peer.request(to, replicaRead, { ...id, standIn: true }, within)).toEqual({});
+    await store.noteFilled([1]);
+    expect((await peer.request(to, replicaRead, id, within)).object).toBeDefined();
+    expect(await peer.request(to, replicaRead, { ...id, key: 'other' }, within)).toEqual({});
+  });
+});
+
 describe('a served store', () => {
   it('reads, but sends no object that the asker has', async () => {
     expect(await peer.request(to, replicaRead, id, within)).toEqual({});

@@ -46,6 +46,7 @@ export function drawRecord(random: SeededRandom): MembershipRecord {
     () => ({ ...common, kind: random.pick(['node.leaving', 'node.staying', 'node.left'] as const), node }),
     () => ({ ...common, ...drawSlot(random), kind: 'slot.handedOver' }),
     () => ({ ...common, kind: 'bucket.configured', bucket: 'b', settings }),
+    () => ({ ...common, kind: 'store.replaced', node, store: place.store }),
   ])();
 }
 

@@ -130,6 +130,39 @@ export const aimedScenarios: Readonly<Record<string, Scenario>> = {
       ],
     }),
   ),
+  refill: aimed(
+    'a primary loses its disk while another one lacks what it had taken with the third, which nobody reaches',
+    (random) => {
+      const awayMs = random.pick([2_500, 4_000]);
+      return {
+        plan: {
+          nodes: 3,
+          partitions: 8,
+          maxHintBytesPerTarget: random.pick([200, 1_000_000]),
+          antiEntropyMs: random.pick([0, 3_000]),
+          loadMs: 6_000,
+          maxRequests: 250,
+          strikes: [
+            { kind: 'cut', on: [0, 2], atMs: 50, forMs: 950 },
+            { kind: 'cut', on: [1, 2], atMs: 50, forMs: 900 + awayMs },
+            { kind: 'cut', on: [0, 1], atMs: 950, forMs: awayMs },
+            { kind: 'wipe', on: [0], atMs: 960, forMs: random.pick([50, 500]) },
+          ],
+        },
+        workload: {
+          clients: 4,
+          keys: 6,
+          hotShare: 0,
+          thinkMs: 60,
+          quorums: false,
+          strict: true,
+          timeoutsMs: [400],
+          mix: { ...noActions, get: 1, blindPut: 0.5, ownPut: 0.2 },
+        },
+        nemeses: random.chance(0.3) ? [often('wipe', 2_000, 50), often('crash', 1_000, 100)] : [],
+      };
+    },
+  ),
   restarts: aimed('nodes are stopped and started again in good order', () => ({
     workload: { clients: 3, keys: 2 },
     nemeses: [often('restart', 300, 30), often('powerLoss', 1_500, 30)],

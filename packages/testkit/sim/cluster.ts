@@ -16,8 +16,8 @@ export type DiskFate = 'kept' | 'power lost' | 'tail lost' | 'replaced';
 export class SimCluster {
   readonly nodes: readonly SimNode[];
   readonly clients: readonly SimClient[];
-  /** Nodes that came back with an empty disk: the cluster refuses them. */
-  readonly wiped = new Set<string>();
+  /** The one that came back with an empty disk. */
+  wiped: SimNode | undefined;
   readonly ids: readonly RecordId[];
   /** The one on whose disk bits flip. */
   rotten: SimNode | undefined;
@@ -73,8 +73,8 @@ export class SimCluster {
     if (fate === 'kept') return;
     if (fate === 'replaced') {
       node.replaceDisk(this.#newDisk());
-      this.wiped.add(node.id);
-      this.#dots.noteLosses(node.id, held, true);
+      this.wiped = node;
+      this.#dots.noteLosses(node.id, held, true, true);
       return;
     }
     const { disk } = node;
@@ -90,7 +90,7 @@ export class SimCluster {
    */
   corrupt(node: SimNode, damage: (disk: SimDisk) => boolean): boolean {
     this.rotten ??= node;
-    if (this.rotten !== node || this.wiped.size > 0) return false;
+    if (this.rotten !== node || this.wiped !== undefined) return false;
     const held = this.#dots.heldBy(readable(node.disk.peek()), this.ids);
     if (!damage(node.disk)) return false;
     this.#dots.noteLosses(node.id, this.#dots.lostBy(readable(node.disk.peek()), held), true);

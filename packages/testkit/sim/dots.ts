@@ -21,6 +21,12 @@ interface KeyDots {
   blindDeletes: number;
 }
 
+interface Loss {
+  /** Although it had been flushed. */
+  readonly flushed: boolean;
+  readonly isKnown: boolean;
+}
+
 const textOf = (value: Uint8Array | undefined) => (value === undefined ? undefined : Buffer.from(value).toString());
 
 /** Sees every object that any store is handed: which dot names which value, and what each context covers (S4). */
@@ -30,8 +36,8 @@ export class Dots implements StoreWatcher, ValueLosses {
   readonly #rules: Pick<BucketRules, 'mayHide' | 'mayBeGone'> | undefined;
   readonly #custody: Custody | undefined;
   readonly #keys = new Map<string, KeyDots>();
-  /** key, value -> nodes that lost it, and whether it had been flushed there. */
-  readonly #losses = new Map<string, Map<string, Map<string, boolean>>>();
+  /** key, value -> nodes that lost it, and how. */
+  readonly #losses = new Map<string, Map<string, Map<string, Loss>>>();
 
   /** `rules`: of the bucket, when it promises less than all. */
   constructor(log: EventLog, rules?: Pick<BucketRules, 'mayHide' | 'mayBeGone'>, custody?: Custody) {
@@ -90,12 +96,17 @@ export class Dots implements StoreWatcher, ValueLosses {
     }
   }
 
-  /** Whether a write that had seen the value was sent, or may have been, or a disk has lost it. */
-  isExplained(key: string, value: string): boolean {
+  /**
+   * Why a strict read may miss a value that W replicas had: a write that had seen it was sent, or may have been; a disk has lost it whose node does not
+   * know that, or all W have.
+   */
+  isExplained(key: string, value: string, w: number): boolean {
     const known = this.#of(key);
     const overwritten = (known.byValue.get(value)?.overwriters.size ?? 0) > 0;
     const hidden = this.#rules?.mayHide(key, value) === true;
-    return overwritten || hidden || known.blindDeletes > 0 || this.of(key, value).any > 0;
+    const losses = [...(this.#losses.get(key)?.get(value)?.values() ?? [])];
+    const isLost = losses.length >= w || losses.some(({ isKnown }) => !isKnown);
+    return overwritten || hidden || known.blindDeletes > 0 || isLost;
   }
 
   /** Whether the bucket's rule lets an acknowledged value go. */
@@ -126,23 +137,27 @@ export class Dots implements StoreWatcher, ValueLosses {
     });
   }
 
-  /** These are on the node's disk no more. */
-  noteLosses(node: string, lost: readonly Held[], flushed: boolean): void {
+  /** These are on the node's disk no more; `isKnown`: it knows that, and answers for none of it until the others have filled it. */
+  noteLosses(node: string, lost: readonly Held[], flushed: boolean, isKnown = false): void {
     for (const { id, value } of lost) {
       this.#custody?.lost(node, id.key, flushed);
-      const byValue = this.#losses.get(id.key) ?? new Map<string, Map<string, boolean>>();
+      const byValue = this.#losses.get(id.key) ?? new Map<string, Map<string, Loss>>();
       this.#losses.set(id.key, byValue);
       const name = value ?? '(deleted)';
-      const nodes = byValue.get(name) ?? new Map<string, boolean>();
+      const nodes = byValue.get(name) ?? new Map<string, Loss>();
       byValue.set(name, nodes);
-      nodes.set(node, flushed || nodes.get(node) === true);
+      const before = nodes.get(node);
+      nodes.set(node, {
+        flushed: flushed || before?.flushed === true,
+        isKnown: isKnown && before?.isKnown !== false,
+      });
       this.#log.add(node, `lost ${id.key}=${name}${flushed ? ' from its disk' : ' before it was flushed'}`);
     }
   }
 
   of(key: string, value: string): { readonly flushed: number; readonly any: number } {
     const nodes = [...(this.#losses.get(key)?.get(value)?.values() ?? [])];
-    return { flushed: nodes.filter(Boolean).length, any: nodes.length };
+    return { flushed: nodes.filter(({ flushed }) => flushed).length, any: nodes.length };
   }
 
   onKey(key: string): number {

@@ -236,6 +236,20 @@ export const mutants: readonly Mutant[] = [
     ),
   },
   {
+    name: 'a node that is being filled answers that it has nothing',
+    scenario: 'refill',
+    ...at('storage/src/serve-storage', 'if (!store.isFilled(partition))', 'if (false)'),
+  },
+  {
+    name: 'a partition counts as filled once one other owner has given its part',
+    scenario: 'refill',
+    ...at(
+      'anti-entropy/src/rounds-core',
+      'pair.isMerged = true;',
+      'for (const one of this.#peers.values()) if (one.pairs.has(partition)) one.pairs.get(partition).isMerged = true;',
+    ),
+  },
+  {
     name: 'the limit of siblings is not heeded',
     scenario: 'siblings',
     ...at('coordinator/src/write-path', 'object.siblings.length > maxSiblings', 'false'),

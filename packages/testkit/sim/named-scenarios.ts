@@ -93,6 +93,15 @@ export const namedScenarios: Readonly<Record<string, Scenario>> = {
     plan: { loadMs: 5_000 },
     strikes: [1_000, 2_000, 3_000].map((atMs) => at('lostTail', [0], atMs, 10)),
   }),
+  'wiped-node': named(
+    'the first primary comes back with an empty disk, and is filled by the others while clients write',
+    {
+      workload: { keys: 8, hotShare: 0, thinkMs: 60 },
+      mix: { get: 0.5, blindPut: 0.3, update: 0.5, delete: 0.05 },
+      plan: { antiEntropyMs: 0 },
+      strikes: [at('wipe', [0], 1_500, 300)],
+    },
+  ),
   'amnesia-in-handoff': named('the first primary forgets what it had while hints are handed over to it', {
     workload: { clients: 2, keys: 1, thinkMs: 50 },
     mix: { get: 0.2, blindPut: 1, ownPut: 0.3, update: 0.2 },

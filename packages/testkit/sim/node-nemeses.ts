@@ -49,9 +49,9 @@ function blackout({ cluster, say }: NemesisWorld): Mend {
   };
 }
 
-/** One disk at most: with two, the last copy of a value may be gone without any fault of the store. */
+/** One node's disk at most, be it more than once: with two, the last copy of a value may be gone without any fault of the store. */
 function wipe({ cluster, say }: NemesisWorld, node: SimNode): Mend {
-  if (cluster.wiped.size > 0 || (cluster.rotten ?? node) !== node) return undefined;
+  if ((cluster.wiped ?? cluster.rotten ?? node) !== node) return undefined;
   say(node.id, 'gets an empty disk');
   cluster.crash(node, true, 'replaced');
   return () => {

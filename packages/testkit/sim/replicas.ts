@@ -1,5 +1,5 @@
 import type { RecordId, Store } from '@ringfort/storage';
-import { decodeObject, mergeObjects, type VersionedObject } from '@ringfort/versioning';
+import type { VersionedObject } from '@ringfort/versioning';
 import type { SimCluster } from './cluster.ts';
 import type { NemesisKind, SimPlan } from './plan-shape.ts';
 import type { BrokenInvariant } from './violations.ts';
@@ -16,38 +16,18 @@ export interface ReplicaCopy {
   readonly isCorrupt: boolean;
 }
 
-/** What one stand-in keeps of one key. */
-export type OwedCopy = Pick<ReplicaCopy, 'key' | 'node'> & { readonly object: VersionedObject };
-
-/** What the primaries of these keys hold; nodes whose disk was exchanged are left out: the cluster refuses them. */
-export function replicaCopies({ nodes, wiped }: SimCluster, ids: readonly RecordId[], n: number): ReplicaCopy[] {
+/** What the primaries of these keys hold. */
+export function replicaCopies({ nodes }: SimCluster, ids: readonly RecordId[], n: number): ReplicaCopy[] {
   const ring = nodes.find(({ life }) => life?.membership.ring.founded)?.life?.membership.ring;
   if (ring === undefined) return [];
   return ids.flatMap((id) =>
     ring
       .preferenceList(id.partition)
       .slice(0, n)
-      .filter((node) => !wiped.has(node))
       .flatMap((node) => {
         const store = nodes.find((one) => one.id === node)?.life?.store;
         return store === undefined ? [] : [copyOf(store, node, id)];
       }),
-  );
-}
-
-const ALL = { maxItems: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY };
-
-/**
- * What stand-ins keep for nodes whose disk was exchanged. The cluster refuses those for as long as the run lasts, so that for them the faults have not
- * ended: what they are owed is neither delivered nor lost.
- */
-export function owedToRefused({ nodes, wiped }: SimCluster): OwedCopy[] {
-  return nodes.flatMap(({ id: node, life }) =>
-    [...wiped].flatMap((target) =>
-      (life?.store.hints(target, undefined, ALL).items ?? []).flatMap(({ id, bytes }) =>
-        bytes === undefined ? [] : [{ key: id.key, node, object: decodeObject(bytes) }],
-      ),
-    ),
   );
 }
 
@@ -94,21 +74,12 @@ export function checkReplicas(copies: readonly ReplicaCopy[], when: string): Bro
   });
 }
 
-/**
- * The values of each key that any replica holds, once it has been handed what is owed to refused nodes still: whoever takes the place of such a
- * node will have that, and a read that asks its stand-in finds it today.
- */
-export function finalValues(copies: readonly ReplicaCopy[], owed: readonly OwedCopy[] = []): Map<string, string[]> {
+/** The values of each key that any replica holds. */
+export function finalValues(copies: readonly ReplicaCopy[]): Map<string, string[]> {
   const final = new Map<string, Set<string>>();
-  for (const { key, object } of copies) {
-    const all = owed.filter((one) => one.key === key).reduce<VersionedObject | undefined>(merged, object);
-    final.set(key, new Set([...(final.get(key) ?? []), ...valuesOf(all)]));
-  }
+  for (const { key, object } of copies) final.set(key, new Set([...(final.get(key) ?? []), ...valuesOf(object)]));
   return new Map([...final].map(([key, values]) => [key, [...values]]));
 }
-
-const merged = (held: VersionedObject | undefined, { object }: OwedCopy) =>
-  held === undefined ? object : mergeObjects(held, object);
 
 function valuesOf(object: VersionedObject | undefined): string[] {
   return (object?.siblings ?? []).flatMap(({ value }) => (value ? [Buffer.from(value).toString()] : []));

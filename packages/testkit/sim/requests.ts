@@ -117,14 +117,14 @@ export class Requests {
     read: SimRequest,
     returned: readonly string[],
     n: number,
-    isExplained: (value: string) => boolean,
+    isExplained: (value: string, w: number) => boolean,
   ): BrokenInvariant[] {
     if (!read.strict) return [];
     const { key, r, invokedMs, client } = read;
     return [...this.#puts.values()]
       .filter((put) => put.key === key && put.strict && put.fullyDurable && put.w + r > n)
       .filter(({ outcome, endedMs }) => outcome === 'ok' && endedMs! < invokedMs)
-      .filter(({ value }) => !returned.includes(value!) && !isExplained(value!))
+      .filter(({ value, w }) => !returned.includes(value!) && !isExplained(value!, w))
       .map(({ value, w }) => ({
         invariant: 'QUORUM',
         key,

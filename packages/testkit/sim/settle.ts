@@ -4,7 +4,7 @@ import type { EventLog } from './event-log.ts';
 import type { SimPlan } from './plan-shape.ts';
 import type { ClientRequest, SimClient } from './sim-client.ts';
 import type { SimNetwork } from './sim-network.ts';
-import type { NodeLife, SimNode } from './sim-node.ts';
+import type { NodeLife } from './sim-node.ts';
 import type { BrokenInvariant } from './violations.ts';
 import { keyNames } from './workload.ts';
 
@@ -18,6 +18,8 @@ export interface SettleWorld {
 }
 
 const REUNION_MS = 60_000;
+/** Until an empty disk holds what the other owners have. */
+const REFILL_MS = 60_000;
 const HINTS_MS = 180_000;
 /** Until every pair of replicas was compared at least once, and what differed was exchanged. */
 const EXCHANGES_MS = 60_000;
@@ -26,15 +28,12 @@ const QUIET_MS = 6_000;
 const LOOK_MS = 100;
 const DEADLINE_MS = 2_000;
 
-/** The nodes that take part: all but those whose disk was exchanged, which the cluster refuses. */
-function members({ nodes, wiped }: SimCluster): SimNode[] {
-  return nodes.filter(({ id }) => !wiped.has(id));
-}
-
 /** What came of the time after the faults. */
 export interface Aftermath {
   /** Where the nodes stand that did not find together; undefined: all did. */
   readonly apart?: string | undefined;
+  /** Nodes whose lost disk was not made up for. */
+  readonly unfilled: readonly string[];
   /** Who owes whom hints that were not delivered. */
   readonly hintsLeft: readonly string[];
   /** Keys that could not be read, or written. */
@@ -53,11 +52,19 @@ export function checkRefusal({ damaged }: Aftermath): BrokenInvariant[] {
 }
 
 /** L1: a healed cluster serves, delivers what it owes, and then goes quiet. */
-export function checkLiveness({ apart, hintsLeft, unread, unwritten, activity }: Aftermath): BrokenInvariant[] {
+export function checkLiveness({
+  apart,
+  unfilled,
+  hintsLeft,
+  unread,
+  unwritten,
+  activity,
+}: Aftermath): BrokenInvariant[] {
   const blame = (what: string, key?: string): BrokenInvariant => ({ invariant: 'L1', key, what });
   if (apart !== undefined) return [blame(`the nodes did not find together within ${REUNION_MS} ms: ${apart}`)];
   const [before, after] = activity;
   return [
+    ...unfilled.map((what) => blame(`a lost disk was not made up for within ${REFILL_MS} ms: ${what}`)),
     ...(hintsLeft.length > 0 ? [blame(`hints were not delivered within ${HINTS_MS} ms: ${hintsLeft.join(', ')}`)] : []),
     ...unread.map((key) => blame(`${key} could not be read in a whole cluster`, key)),
     ...unwritten.map((key) => blame(`${key} could not be written in a whole cluster`, key)),
@@ -66,7 +73,7 @@ export function checkLiveness({ apart, hintsLeft, unread, unwritten, activity }:
 }
 
 /**
- * After the faults: the cluster comes together, hints are delivered, replicas are made equal, every key is read once by `client`, repairs end, and nothing goes on after that;
+ * After the faults: the cluster comes together, lost disks are made up for, hints are delivered, replicas are made equal, every key is read once by `client`, repairs end, and nothing goes on after that;
  * `look.beforeReading` and `look.beforeWriting` see the replicas as hints and exchanges left them, and before every key is written once more.
  */
 export async function settle(
@@ -76,10 +83,12 @@ export async function settle(
 ): Promise<Aftermath> {
   const { cluster, clock, log } = world;
   if (!(await until(world, REUNION_MS, () => isWhole(cluster)))) {
-    return { apart: standing(cluster), hintsLeft: [], unread: [], unwritten: [], activity: ['', ''] };
+    return { apart: standing(cluster), unfilled: [], hintsLeft: [], unread: [], unwritten: [], activity: ['', ''] };
   }
   // What was under way during the faults counts towards the bounds of admission until its deadline.
   await clock.advanceAsync(DEADLINE_MS);
+  await until(world, REFILL_MS, () => unfilled(cluster).length === 0);
+  const unfilledLeft = unfilled(cluster);
   await until(world, HINTS_MS, () => owed(cluster).length === 0);
   const hintsLeft = owed(cluster);
   if (world.plan.antiEntropyMs > 0) await until(world, EXCHANGES_MS, look.areEqual);
@@ -96,7 +105,7 @@ export async function settle(
     return client.request({ ...askFor(world, 'put', key), context: read?.context });
   });
   const damaged = await putWithDamagedContext(world, client);
-  return { hintsLeft, unread, unwritten, activity: [before, after], damaged };
+  return { unfilled: unfilledLeft, hintsLeft, unread, unwritten, activity: [before, after], damaged };
 }
 
 async function putWithDamagedContext(world: SettleWorld, client: SimClient): Promise<string | undefined> {
@@ -152,7 +161,7 @@ export async function awaited<T>(
 }
 
 function isWhole(cluster: SimCluster): boolean {
-  const all = members(cluster);
+  const { nodes: all } = cluster;
   return all.every(({ life }) => {
     if (life === undefined || life.membership.state !== 'member') return false;
     return all.every(({ id }) => id === life.membership.self || life.membership.isUp(id));
@@ -160,7 +169,7 @@ function isWhole(cluster: SimCluster): boolean {
 }
 
 function standing(cluster: SimCluster): string {
-  return members(cluster)
+  return cluster.nodes
     .map(({ id, life }) => {
       if (life === undefined) return `${id} has not started`;
       const { membership } = life;
@@ -170,19 +179,24 @@ function standing(cluster: SimCluster): string {
     .join('; ');
 }
 
+function unfilled(cluster: SimCluster): string[] {
+  return cluster.nodes.flatMap(({ id, life }) => {
+    const left = life?.antiEntropy.stats().unfilled ?? 0;
+    return left === 0 ? [] : [`${id} lacks ${left} partitions`];
+  });
+}
+
 function owed(cluster: SimCluster): string[] {
-  return members(cluster).flatMap(({ id, life }) =>
+  return cluster.nodes.flatMap(({ id, life }) =>
     (life?.store.hintStats() ?? [])
-      .filter(({ target, count }) => count > 0 && !cluster.wiped.has(target))
+      .filter(({ count }) => count > 0)
       .map(({ target, count }) => `${id} owes ${target} ${count}`),
   );
 }
 
 /** What must stand still when nobody asks for anything. */
 function activityOfAll(cluster: SimCluster): string {
-  return members(cluster)
-    .flatMap(({ id, life }) => (life === undefined ? [] : [`${id}: ${activityOf(life)}`]))
-    .join('; ');
+  return cluster.nodes.flatMap(({ id, life }) => (life === undefined ? [] : [`${id}: ${activityOf(life)}`])).join('; ');
 }
 
 function activityOf({ coordinator, store, bus, antiEntropy }: NodeLife): string {
@@ -190,7 +204,7 @@ function activityOf({ coordinator, store, bus, antiEntropy }: NodeLife): string 
   const { stories = 0 } = rest as { stories?: number };
   const { records } = store.stats();
   const idle = `${inFlight} in flight, ${stories} stories, ${bus.stats().running} running`;
-  const { keysSent = 0, keysReceived = 0 } = antiEntropy?.stats() ?? {};
+  const { keysSent, keysReceived } = antiEntropy.stats();
   const moved = `${keysSent}/${keysReceived} keys exchanged`;
   return `${idle}, ${records} records, ${readRepairs} repairs, ${hintsWritten}/${hintsDelivered} hints, ${moved}`;
 }

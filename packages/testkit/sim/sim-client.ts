@@ -152,7 +152,7 @@ export class SimClient {
   #judgeStrict(request: SimRequest, values: readonly string[]): void {
     const { dots, requests } = this.#world;
     const { key } = request;
-    for (const one of requests.checkStrictRead(request, values, N, (value) => dots.isExplained(key, value)))
+    for (const one of requests.checkStrictRead(request, values, N, (value, w) => dots.isExplained(key, value, w)))
       dots.blame(one);
   }
 

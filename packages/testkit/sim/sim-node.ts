@@ -39,8 +39,7 @@ export interface NodeLife {
   readonly storage: ServedStorage;
   readonly membership: Membership;
   readonly coordinator: Coordinator;
-  /** Undefined: replicas are not compared. */
-  readonly antiEntropy: AntiEntropy | undefined;
+  readonly antiEntropy: AntiEntropy;
 }
 
 /** A whole node, assembled as `apps/node` does it, on simulated time, network and disk. It can die at any moment and start again. */
@@ -113,7 +112,7 @@ export class SimNode {
     this.#stopping = true;
     const { coordinator, antiEntropy, membership, bus, versioner, storage } = life;
     await coordinator.close();
-    antiEntropy?.close();
+    antiEntropy.close();
     await membership.close();
     await bus.close();
     await versioner.stop();
@@ -163,6 +162,7 @@ export class SimNode {
       random: random.fork(),
       log: historyLogOverMeta(store),
       self: { id, store: store.storeId, weight: 1, zone: id, info: () => this.#info(store) },
+      refillable: store,
       seeds,
       partitions,
       logger: (entry) => log.add(id, `membership ${entry.level} ${entry.code} ${entry.message}`),
@@ -186,16 +186,17 @@ export class SimNode {
   }
 
   #compareReplicas(
-    parts: Omit<AntiEntropyOptions, 'onFault'> & {
+    parts: Omit<AntiEntropyOptions, 'onFault' | 'onFilled'> & {
       random: SeededRandom;
       fault: (error: unknown, where: string) => void;
     },
   ) {
     const intervalMs = this.#world.antiEntropyMs;
-    if (intervalMs === 0) return undefined;
     const { random, fault, ...rest } = parts;
+    const onFilled = (partitions: readonly number[], left: number) =>
+      this.#world.log.add(this.id, `is filled with ${partitions.length} partitions, lacks ${left}`);
     const limits = { intervalMs, timeoutMs: EXCHANGE_TIMEOUT_MS };
-    return createAntiEntropy({ ...rest, random: random.fork(), limits, onFault: fault });
+    return createAntiEntropy({ ...rest, random: random.fork(), limits, onFilled, onFault: fault });
   }
 
   #info(store: Store) {

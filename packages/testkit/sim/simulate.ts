@@ -13,7 +13,6 @@ import {
   checkReplicas,
   finalValues,
   handoffSuffices,
-  owedToRefused,
   type ReplicaCopy,
   readableKeys,
   replicaCopies,
@@ -208,7 +207,7 @@ class Simulation {
     this.#broken.push(...checkLiveness(aftermath), ...checkRefusal(aftermath));
     this.#broken.push(...checkDerived(this.#cluster, this.#plan.partitions));
     this.#lookAtRings();
-    const members = this.#cluster.nodes.filter(({ id }) => !this.#cluster.wiped.has(id)).map(({ id }) => id);
+    const members = this.#cluster.nodes.map(({ id }) => id);
     this.#broken.push(...checkRings(this.#rings.views, this.#rings.latest(members)), ...this.#siblings.broken);
     const late = this.#requests.checkEndings(this.#clock.monotonicMs());
     this.#broken.push(...late.filter(({ what }) => what.startsWith('judge')));
@@ -242,7 +241,7 @@ class Simulation {
       if (life !== undefined) this.#rules.noteFinal(readable(life.store), this.#cluster.ids);
     const copies = replicaCopies(this.#cluster, this.#cluster.ids, N);
     this.#broken.push(...checkReplicas(copies, 'after healing and a read'));
-    const final = finalValues(copies, owedToRefused(this.#cluster));
+    const final = finalValues(copies);
     this.#broken.push(...this.#requests.checkWrites(final, this.#dots));
   }
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { cp, mkdir, rename, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isReady } from '../harness/cluster-state.ts';
-import { readAll, stopCleanly, untilReadiness } from '../harness/disk.ts';
+import { isReady, until } from '../harness/cluster-state.ts';
+import { metricOf, readAll, stopCleanly, untilReadiness } from '../harness/disk.ts';
 import { killUnderLoad, wasUnderWayAt } from '../harness/faults.ts';
 import { tally } from '../harness/judge.ts';
 import type { Scenario } from '../harness/scenario.ts';
@@ -13,7 +13,7 @@ const RATE_PER_SECOND = 100;
 export const wipedNode: Scenario = {
   name: 'wiped-node',
   about:
-    'a node comes back without its data: refused by name at once, to nobody else’s harm; it is served again with its old directory',
+    'a node comes back without its data: it is filled by the others, unread, under load; its old directory is refused by name',
   cluster: { nodes: 5 },
   async run(context) {
     const { cluster } = context;
@@ -24,28 +24,45 @@ export const wipedNode: Scenario = {
     await sleep(4_000);
     const death = await killUnderLoad(victim, load);
     context.excuse(death.atMs, death.noticedMs);
-    const lost = `${victim.dataDir}.lost`;
+    const [lost, filled] = [`${victim.dataDir}.lost`, `${victim.dataDir}.filled`];
     await rename(victim.dataDir, lost);
     await mkdir(victim.dataDir);
     const startedMs = performance.now();
     await victim.start();
-    const { detail } = await untilReadiness(victim, 'is refused', ({ detail }) => /STORE_REPLACED/.test(detail ?? ''));
-    const refusedMs = performance.now() - startedMs;
-    await sleep(4_000);
-    assert.equal(await isReady(victim), false, 'it does not serve');
-    for (const node of others) assert.equal(await isReady(node), true, `${node.id} serves`);
+    await victim.waitReady();
+    const memberMs = performance.now() - startedMs;
+    await until(
+      'it is filled',
+      () => metricOf(victim, 'ringfort_unfilled_partitions'),
+      (left) => left === 0,
+      30_000,
+    );
+    const filledMs = performance.now() - startedMs;
+    const records = await metricOf(victim, 'ringfort_records');
     await load.finish();
-    // All that was acknowledged is there without the lost disk.
-    await readAll(context, doors[0]!);
-    victim.kill('SIGKILL');
-    await victim.exited;
-    await rm(victim.dataDir, { recursive: true });
+    for (const node of others) assert.equal(await isReady(node), true, `${node.id} serves`);
+    const { samples } = await context.settle();
+    await stopCleanly(victim);
+    await rename(victim.dataDir, filled);
     await rename(lost, victim.dataDir);
     await victim.start();
+    await untilReadiness(victim, 'is refused', ({ detail }) => /STORE_REPLACED/.test(detail ?? ''));
+    await stopCleanly(victim);
+    await rm(victim.dataDir, { recursive: true });
+    await rename(filled, victim.dataDir);
+    await victim.start();
     await victim.waitReady();
-    const { samples } = await context.settle();
+    assert.equal(await metricOf(victim, 'ringfort_unfilled_partitions'), 0, 'it stays filled');
+    // All that was acknowledged is there.
+    await readAll(context, doors[0]!);
     const outside = samples.filter((one) => one.outcome !== 'ok' && !wasUnderWayAt(one, death));
-    context.note({ refusedMs, detail, failures: JSON.stringify(tally(outside.map(({ code }) => code ?? ''))) });
+    context.note({
+      memberMs,
+      filledMs,
+      records,
+      failures: JSON.stringify(tally(outside.map(({ code }) => code ?? ''))),
+    });
+    assert.ok(records > KEYS.length / 3, `${records} records came back`);
     context.expectBelow('failures that were not under way at the kill', outside.length, 1, '');
   },
 };

@@ -50,7 +50,11 @@ async function render(cluster: ClusterStatus): Promise<string> {
       node.weight,
       node.zone,
       node.hintsHeld ?? '-',
-      node.storage === 'readOnly' ? colors.red('read-only') : (node.storage ?? '-'),
+      node.storage === 'readOnly'
+        ? colors.red('read-only')
+        : node.storage === 'refilling'
+          ? colors.yellow('refilling')
+          : (node.storage ?? '-'),
       silence(node, cluster.self),
     ]);
   }

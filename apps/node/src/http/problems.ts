@@ -44,6 +44,7 @@ const statusByCode: Readonly<Record<string, readonly [status: number, title: str
   NOT_SERVING: [503, 'Not serving'],
   NOT_A_MEMBER: [503, 'Not a member'],
   STORE_REPLACED: [503, 'Store replaced'],
+  REFILLING: [503, 'Being refilled'],
   STORE_CLOSED: [503, 'Store closed'],
   STORE_READ_ONLY: [503, 'Store read-only'],
   STORE_FULL: [503, 'Store full'],

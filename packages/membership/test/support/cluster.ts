@@ -29,6 +29,7 @@ export interface StartOptions {
   readonly clock?: Clock;
   readonly info?: () => NodeInfo;
   readonly intervals?: MembershipOptions['intervals'];
+  readonly refillable?: MembershipOptions['refillable'];
 }
 
 /** Nodes on one memory network and one manual clock. */
@@ -66,6 +67,7 @@ export class TestCluster {
       seeds: options.seeds ?? ['n1', 'n2', 'n3'],
       partitions: options.partitions ?? 32,
       intervals: options.intervals,
+      refillable: options.refillable,
       logger: (entry) => logged.push(entry),
     });
     membership.on((event) => events.push(event));

@@ -583,6 +583,35 @@ export function storeCompliance(name: string, makeSite: () => Site): void {
       });
     });
 
+    describe('a store in the place of a lost one', () => {
+      it('is filled partition by partition, and remembers how far it has come', async () => {
+        const filled = () => [0, 1, 7, 8, 65_535].filter((partition) => store.isFilled(partition));
+        expect([store.mayTakePlace(), filled().length]).toEqual([true, 5]);
+        await store.noteFilled([3]);
+        expect(filled()).toHaveLength(5);
+        await store.beginRefill();
+        await reopened();
+        expect(filled()).toEqual([]);
+        await store.write(id('k'), bytesOf(blind('a-1', 1, 'one')));
+        await Promise.all([store.noteFilled([8]), store.noteFilled([1, 65_535])]);
+        await store.noteFilled([0]);
+        expect(filled()).toEqual([0, 1, 8, 65_535]);
+        await reopened();
+        expect(filled()).toEqual([0, 1, 8, 65_535]);
+        // What it has begun it may go on with, and begin again: that takes nothing back.
+        expect(store.mayTakePlace()).toBe(true);
+        await store.beginRefill();
+        expect(filled()).toEqual([0, 1, 8, 65_535]);
+      });
+
+      it('was empty', async () => {
+        await store.writeHint(id('k'), bytesOf(blind('a-1', 1, 'one')), ['n2']);
+        expect(store.mayTakePlace()).toBe(false);
+        expect(await rejection(store.beginRefill())).toMatchObject({ code: 'STORE_NOT_EMPTY' });
+        expect(store.isFilled(0)).toBe(true);
+      });
+    });
+
     describe('its end', () => {
       it('answers what waits, then refuses', async () => {
         const waiting = store.write(id('k'), bytesOf(blind('a-1', 1, 'one')));

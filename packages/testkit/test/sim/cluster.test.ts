@@ -5,7 +5,6 @@ import { type DiskFate, SimCluster } from '../../sim/cluster.ts';
 import { Dots } from '../../sim/dots.ts';
 import { EventLog } from '../../sim/event-log.ts';
 import { drawPlan } from '../../sim/plan.ts';
-import { owedToRefused } from '../../sim/replicas.ts';
 import { BUCKET } from '../../sim/sim-client.ts';
 import { SimNetwork } from '../../sim/sim-network.ts';
 import { watchers } from '../../sim/watched-store.ts';
@@ -54,25 +53,6 @@ async function world() {
   await written;
   return { clock, cluster, dots, node: node! };
 }
-
-describe('what is owed to refused nodes', () => {
-  it('is what stand-ins keep for those whose disk was exchanged, and for no others', async () => {
-    const { clock, cluster, node } = await world();
-    const [, exchanged, crashed] = cluster.nodes;
-    for (const [key, target] of [
-      ['k0', exchanged!],
-      ['k1', crashed!],
-    ] as const) {
-      const written = node.life!.store.writeHint({ ...id, key }, object, [target.id]);
-      await clock.advanceAsync(10);
-      await written;
-    }
-    expect(owedToRefused(cluster)).toEqual([]);
-    cluster.crash(crashed!, true, 'tail lost');
-    cluster.crash(exchanged!, true, 'replaced');
-    expect(owedToRefused(cluster)).toMatchObject([{ key: 'k0', node: node.id }]);
-  });
-});
 
 describe('what a disk forgets when its machine goes down', () => {
   for (const fate of ['tail lost', 'replaced'] satisfies DiskFate[])
