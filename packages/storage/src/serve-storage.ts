@@ -14,13 +14,7 @@ import {
   replicaVerify,
   replicaWrite,
 } from './contract.ts';
-import {
-  CorruptRecordError,
-  NotServingError,
-  RefillingError,
-  StoreClosedError,
-  StoreReadOnlyError,
-} from './errors.ts';
+import { CorruptRecordError, NotServingError, RefillingError, StoreClosedError, StoreReadOnlyError } from './errors.ts';
 import { inspectRecord } from './inspect-record.ts';
 import { bytesOfKey, primaryKey } from './keys-core.ts';
 import { createOwnerGate, type OwnerGate } from './owner-gate.ts';
