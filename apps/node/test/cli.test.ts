@@ -35,9 +35,13 @@ async function ringfort(
   const err: string[] = [];
   const io: CommandIo = {
     out: (bytes) => void out.push(Buffer.from(bytes as Uint8Array)),
+    outTaken: async (bytes) => void out.push(Buffer.from(bytes as Uint8Array)),
     err: (line) => void err.push(line),
     stdinIsTty: options.stdin === undefined,
     readStdin: async () => Buffer.from(options.stdin ?? ''),
+    stdin: async function* () {
+      yield Buffer.from(options.stdin ?? '');
+    },
     env: { RINGFORT_URL: url, ...options.env },
   };
   const told = (code: number) => ({ code, out: Buffer.concat(out).toString(), err: err.join('\n') });

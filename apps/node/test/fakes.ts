@@ -6,6 +6,9 @@ import type {
   GetRequest,
   InspectReply,
   KeyRequest,
+  MergeRequest,
+  ObjectsReply,
+  ObjectsRequest,
   PutRequest,
   RepairReply,
 } from '@ringfort/coordinator/contract';
@@ -43,6 +46,23 @@ export class FakeOperator implements Operator {
   async inspect(request: KeyRequest, options?: CallOptions) {
     this.calls.push({ verb: 'inspect', request, options });
     return this.inspected!;
+  }
+
+  /** What `objects` answers, page by page. */
+  pages: ObjectsReply[] = [];
+  /** What was merged, last. */
+  readonly merged = new Map<string, Uint8Array>();
+  /** Asked by `merge` before it takes an object; what it throws is the answer. */
+  refuse: (request: MergeRequest) => void = () => {};
+
+  async objects({ cursor }: ObjectsRequest) {
+    return this.pages[Number(cursor ?? 0)] ?? { items: [] };
+  }
+
+  async merge(request: MergeRequest) {
+    this.refuse(request);
+    this.merged.set(id(request), request.object);
+    return {};
   }
 
   async repair(request: KeyRequest, options?: CallOptions) {

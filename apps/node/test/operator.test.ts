@@ -25,8 +25,10 @@ async function ringfort(...args: string[]): Promise<{ code: number; out: string;
     err: (line) => {
       err += `${line}\n`;
     },
+    outTaken: async (bytes) => io.out(bytes),
     stdinIsTty: true,
     readStdin: async () => Buffer.alloc(0),
+    stdin: async function* () {},
     env: { RINGFORT_URL: url },
   };
   try {
@@ -61,10 +63,28 @@ const inspected: InspectReply = {
   preferenceList: ['n1', 'n2', 'n3', 'n4'],
   agreement: 'differ',
   nodes: [
-    { node: 'n1', owner: true, up: true, storeId: 's1', barrier: 0, record },
-    { node: 'n2', owner: true, up: true, storeId: 's2', barrier: 0, recordError: 'CORRUPT_RECORD' },
+    { node: 'n1', owner: true, up: true, storeId: 's1', barrier: 0, label: 0, filled: true, record },
+    {
+      node: 'n2',
+      owner: true,
+      up: true,
+      storeId: 's2',
+      barrier: 0,
+      label: 0,
+      filled: true,
+      recordError: 'CORRUPT_RECORD',
+    },
     { node: 'n3', owner: true, up: false, error: 'NO_RESPONDERS' },
-    { node: 'n4', owner: false, up: true, storeId: 's4', barrier: 0, hint: { ...record, owedTo: ['n3'] } },
+    {
+      node: 'n4',
+      owner: false,
+      up: true,
+      storeId: 's4',
+      barrier: 0,
+      label: 0,
+      filled: true,
+      hint: { ...record, owedTo: ['n3'] },
+    },
   ],
 };
 

@@ -102,15 +102,18 @@ function unite(
   };
 }
 
-function compareUtf8(a: string, b: string): number {
+/** The order of keys in a store. */
+export function compareUtf8(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-function formatCursor(partition: number, after: string | undefined): string {
+/** Where the next page of a listing begins. */
+export function formatCursor(partition: number, after: string | undefined): string {
   return Buffer.from(JSON.stringify([partition, after ?? ''])).toString('base64url');
 }
 
-function parseCursor(text: string): [number, string | undefined] {
+/** The inverse of {@link formatCursor}. @throws INVALID_CURSOR */
+export function parseCursor(text: string): [number, string | undefined] {
   try {
     const [partition, after] = cursorSchema.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
     return [partition, after === '' ? undefined : after];

@@ -56,6 +56,36 @@ export const repairReplySchema = z.object({
 export type RepairReply = z.infer<typeof repairReplySchema>;
 export type RepairedNode = RepairReply['nodes'][number];
 
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'bytes are expected');
+
+export const objectsRequestSchema = z.object({
+  bucket: keyed.bucket,
+  /** As a former reply gave it; absent: from the start. */
+  cursor: z.string().max(4096).optional(),
+});
+export const objectsReplySchema = z.object({
+  /** By partition, then by key: what R owners hold of each key, merged; tombstones and expired objects included. */
+  items: z.array(
+    z.object({
+      key: z.string(),
+      /** Canonical bytes; absent: fewer than R owners can read what they hold. */
+      object: bytes.optional(),
+    }),
+  ),
+  /** Absent: that was all. */
+  cursor: z.string().optional(),
+});
+export type ObjectsRequest = z.infer<typeof objectsRequestSchema>;
+export type ObjectsReply = z.infer<typeof objectsReplySchema>;
+
+export const mergeRequestSchema = z.object({
+  ...keyed,
+  /** Canonical bytes of an object, with the clock it was written under. */
+  object: bytes,
+});
+export const mergeReplySchema = z.object({});
+export type MergeRequest = z.infer<typeof mergeRequestSchema>;
+
 /** Verbs of `node.<id>.operator`: what operators ask of a cluster. Not of `kv.<verb>`: applications have no need of them. */
 export const inspect: Contract<KeyRequest, InspectReply> = {
   verb: 'inspect',
@@ -66,4 +96,16 @@ export const repair: Contract<KeyRequest, RepairReply> = {
   verb: 'repair',
   request: keyRequestSchema,
   reply: repairReplySchema,
+};
+/** A page of a bucket's objects. */
+export const objects: Contract<ObjectsRequest, ObjectsReply> = {
+  verb: 'objects',
+  request: objectsRequestSchema,
+  reply: objectsReplySchema,
+};
+/** Merges an object into its owners, W of them at least, stand-ins for those that are away; twice is as good as once. */
+export const merge: Contract<MergeRequest, z.infer<typeof mergeReplySchema>> = {
+  verb: 'merge',
+  request: mergeRequestSchema,
+  reply: mergeReplySchema,
 };

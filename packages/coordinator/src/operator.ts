@@ -1,7 +1,9 @@
 import type { Bus, Contract } from '@ringfort/bus';
+import { bucketObjects } from './bucket-objects.ts';
 import type { Effects } from './effects.ts';
 import { NotServingError, OverloadedError } from './errors.ts';
 import { inspectKey, toldOf } from './inspect-key.ts';
+import { createMerger } from './merge-object.ts';
 import * as contract from './operator-contract.ts';
 import type { CallOptions, Operator } from './port.ts';
 import { repairKey } from './repair-key.ts';
@@ -29,9 +31,17 @@ export function createOperator(fx: Effects, isClosing: () => boolean): Operator 
       }
     };
 
+  const merge = createMerger(fx);
   const operator: Operator = {
     inspect: admitted(async (request, timeoutMs) => toldOf(await inspectKey(fx, request, timeoutMs))),
     repair: admitted((request, timeoutMs) => repairKey(fx, request, timeoutMs)),
+    objects: admitted((request, timeoutMs) => bucketObjects(fx, request, timeoutMs)),
+    merge: admitted(
+      (request, timeoutMs) =>
+        new Promise((resolve, reject) =>
+          merge(request, timeoutMs, (error) => (error === undefined ? resolve({}) : reject(error))),
+        ),
+    ),
   };
   const served = serveOperator(fx.bus, fx.self, operator);
   return {
@@ -47,5 +57,10 @@ function serveOperator(bus: Bus, node: string, operator: Operator) {
     bus.serve(`node.${node}.operator`, served, (request, { timeoutMs }) =>
       verb(request, { timeoutMs: Math.max(1, Math.floor(timeoutMs * SHARE_OF_CALL)) }),
     );
-  return [at(contract.inspect, operator.inspect), at(contract.repair, operator.repair)];
+  return [
+    at(contract.inspect, operator.inspect),
+    at(contract.repair, operator.repair),
+    at(contract.objects, operator.objects),
+    at(contract.merge, operator.merge),
+  ];
 }

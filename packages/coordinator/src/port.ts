@@ -10,7 +10,14 @@ import type {
   replicasRequestSchema,
   WriteReply,
 } from './contract.ts';
-import type { InspectReply, KeyRequest, RepairReply } from './operator-contract.ts';
+import type {
+  InspectReply,
+  KeyRequest,
+  MergeRequest,
+  ObjectsReply,
+  ObjectsRequest,
+  RepairReply,
+} from './operator-contract.ts';
 
 export interface CallOptions {
   /** Milliseconds until the request ends in `DEADLINE_EXCEEDED`; default: the node's limit. */
@@ -33,6 +40,10 @@ export interface Operator {
   inspect(request: KeyRequest, options?: CallOptions): Promise<InspectReply>;
   /** Makes the owners that can be reached equal. Rejects, with nothing written, when a copy that was found cannot be fetched. */
   repair(request: KeyRequest, options?: CallOptions): Promise<RepairReply>;
+  /** A page of a bucket's objects: what R owners hold of each key, merged. */
+  objects(request: ObjectsRequest, options?: CallOptions): Promise<ObjectsReply>;
+  /** Merges an object, with its clock, into its owners: on W disks when it resolves. Twice is as good as once. */
+  merge(request: MergeRequest, options?: CallOptions): Promise<object>;
 }
 
 /** The coordinator of a node as its own process sees it; other processes reach the same verbs by subject. */

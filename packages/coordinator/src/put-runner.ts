@@ -30,7 +30,7 @@ const certainlyNot = new Set([
 ]);
 
 /** The effects of the put machine: the local commit and the sends at the same time, stand-ins for those that fail, the answer. */
-export function createPutRunner(fx: Effects, inFlight: InFlightWrites): (task: PutTask) => void {
+export function createPutRunner(fx: Effects, inFlight: Pick<InFlightWrites, 'end'>): (task: PutTask) => void {
   const replicate = (task: PutTask) => {
     const { places, uncovered } = task.plan;
     const alike: Placement[] = [];

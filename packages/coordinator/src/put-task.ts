@@ -15,7 +15,8 @@ export interface PutTask {
   readonly timeoutMs: number;
   readonly startMs: number;
   readonly deadlineMs: number;
-  readonly actor: ActorId;
+  /** Under which this node gave the write's dot; undefined: it gave none, the object comes from elsewhere. */
+  readonly actor: ActorId | undefined;
   /** The partition's barrier when the object was made: what its messages carry, however late they are. */
   readonly barrier: number;
   /** Canonical bytes of the object; emptied when the story ends. */

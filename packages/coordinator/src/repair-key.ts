@@ -12,13 +12,12 @@ const SHARE_OF_INSPECTION = 0.4;
 interface Source {
   readonly node: string;
   readonly standIn: boolean;
-  readonly barrier: number;
 }
 
 interface Merge {
   readonly bytes: Uint8Array;
   readonly digest: string;
-  /** Of its sources. */
+  /** The lowest that its sources were sent behind. */
   readonly barrier: number;
 }
 
@@ -47,18 +46,18 @@ export async function repairKey(fx: Effects, request: KeyRequest, timeoutMs: num
   };
 }
 
-/** One copy of each digest, of those that no collection of tombstones has passed by: what such one holds may be what was deleted since. */
+/** One copy of each digest, of those that no collection of tombstones has passed by: such a one may be what was deleted since. */
 function sourcesOf(found: Inspection): Source[] {
   const barrier = highestBarrier(found);
   const sources = new Map<string, Source>();
   for (const one of found.nodes) {
-    if (one.barrier !== barrier) continue;
+    if ((one.label ?? 0) < barrier) continue;
     for (const [copy, standIn] of [
       [one.record, false],
       [one.hint, true],
     ] as const) {
       if (copy === undefined || sources.has(copy.digest)) continue;
-      sources.set(copy.digest, { node: one.node, standIn, barrier });
+      sources.set(copy.digest, { node: one.node, standIn });
     }
   }
   return [...sources.values()];
@@ -69,15 +68,21 @@ const highestBarrier = ({ nodes }: Inspection): number => Math.max(0, ...nodes.m
 /** Rejects when a copy cannot be fetched: what it holds would be missing. Nothing was written by then. */
 async function mergeOf(fx: Effects, found: Inspection, left: () => number): Promise<Merge | undefined> {
   let merged: VersionedObject | undefined;
-  let barrier = 0;
+  const own = fx.store.label(found.id.partition);
+  let barrier = own;
   for (const source of sourcesOf(found)) {
     const request = { ...found.id, standIn: source.standIn };
-    const options = { timeoutMs: left(), barrier: source.barrier };
-    const { object } = await fx.bus.request(storageAddress(source.node), replicaRead, request, options);
+    const options = { timeoutMs: left(), barrier: own };
+    const { object, barrier: label = own } = await fx.bus.request(
+      storageAddress(source.node),
+      replicaRead,
+      request,
+      options,
+    );
     if (object === undefined) continue; // a hint that was handed over meanwhile: its owner has it
     const decoded = decodeObject(object);
     merged = merged === undefined ? decoded : mergeObjects(merged, decoded);
-    barrier = source.barrier;
+    barrier = Math.min(barrier, label);
   }
   if (merged === undefined) return undefined;
   const bytes = encodeObject(merged);
@@ -88,7 +93,7 @@ async function mergeOf(fx: Effects, found: Inspection, left: () => number): Prom
 async function settle(
   fx: Effects,
   found: Inspection,
-  { node, owner, record, recordError, hint, barrier, error }: InspectedNode,
+  { node, owner, record, recordError, hint, label = 0, error }: InspectedNode,
   merge: Merge | undefined,
   isWhole: boolean,
   left: () => number,
@@ -99,7 +104,7 @@ async function settle(
     ...(record === undefined ? undefined : { found: record.digest }),
     ...(hint === undefined ? undefined : { hint: hint.digest }),
   };
-  const isSource = (record ?? hint) !== undefined && barrier === highestBarrier(found);
+  const isSource = (record ?? hint) !== undefined && label >= highestBarrier(found);
   if (!owner) return { ...told, outcome: isSource ? 'merged' : 'left' };
   if (error !== undefined) return { ...told, outcome: 'left', error };
   if (recordError === undefined && record?.digest === merge?.digest) return { ...told, outcome: 'equal' };

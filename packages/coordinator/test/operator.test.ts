@@ -1,6 +1,6 @@
 import { type RecordId, replicaInspect } from '@ringfort/storage';
 import { seededRandom } from '@ringfort/testkit';
-import { encodeObject, mergeObjects, updateObject, type VersionedObject } from '@ringfort/versioning';
+import { contextOf, encodeObject, mergeObjects, updateObject, type VersionedObject } from '@ringfort/versioning';
 import { describe, expect, it } from 'vitest';
 import { inspect, repair } from '../src/index.ts';
 import { type TestCluster, testCluster } from './support/cluster.ts';
@@ -137,10 +137,7 @@ it('what a collection of tombstones has passed by is not merged in again', async
   );
   const [stray, ...others] = [...list].reverse().map((name) => cluster.node(name));
   await cluster.run(stray!.store.write(id, old));
-  for (const { store } of others)
-    await cluster.run(
-      (store as unknown as { raiseBarrier(p: number, b: number): Promise<void> }).raiseBarrier(id.partition, 1),
-    );
+  for (const { store } of others) await cluster.run(store.raiseBarrier(id.partition, 1));
   const done = await cluster.run(others[0]!.coordinator.operator.repair(at, soon));
   expect(done.digest).toBeUndefined();
   expect(done.complete).toBe(true);
@@ -167,4 +164,123 @@ it('answers on the bus, at an address that applications have no right to', async
     first!.bus.request(`node.${cluster.primariesOf('b', 'k').list[0]}.storage`, replicaInspect, id, { timeoutMs: 500 }),
   );
   expect(reply.record?.actor).toBeDefined();
+});
+
+describe('merge', () => {
+  const written = (counter: number, seen?: VersionedObject, key = 'k') =>
+    updateObject(
+      seen,
+      seen && contextOf(seen),
+      { actor: 'elsewhere-0', counter },
+      { value: bytes(`${key} ${counter}`), contentType: 'a/b' },
+    );
+
+  it('brings an object to its owners, hints for those that are away, and twice is as good as once', async () => {
+    const cluster = await testCluster();
+    const { id, list } = cluster.primariesOf('b', 'k');
+    const away = cluster.node(list[2]!);
+    cluster.network.setLink((from, to) => ([from, to].includes(`node.${away.id}`) ? [] : [0]));
+    cluster.setDown(away.id, true);
+    const old = written(1);
+    const object = written(2, old);
+    const { operator } = cluster.node(list[4]!).coordinator;
+    for (const one of [object, old, object])
+      await cluster.run(operator.merge({ ...at, object: encodeObject(one) }, soon));
+    await cluster.pass(100);
+    for (const name of list.slice(0, 2)) expect(hexOf(cluster.node(name).store.read(id)?.object)).toBe(hexOf(object));
+    expect(away.store.read(id)).toBeUndefined();
+    cluster.network.setLink(undefined);
+    cluster.setDown(away.id, false);
+    await cluster.pass(5_000);
+    expect(hexOf(away.store.read(id)?.object)).toBe(hexOf(object));
+    expect(cluster.nodes.flatMap(({ store }) => store.hintStats())).toEqual([]);
+  });
+
+  it('leaves what the object has not seen beside it, and no dot of a later put is one of its', async () => {
+    const cluster = await testCluster();
+    const { id, list } = cluster.primariesOf('b', 'k');
+    const [first] = list.map((name) => cluster.node(name));
+    const { context } = await cluster.run(first!.coordinator.put({ ...at, value: bytes('here') }));
+    const before = first!.store.read(id)!.object;
+    // The store was rolled back: what comes was written under the very actor that coordinates the key here, later.
+    const { actor } = before.siblings[0]!.dot;
+    const ahead = updateObject(
+      before,
+      contextOf(before),
+      { actor, counter: 2 },
+      { value: bytes('ahead'), contentType: '' },
+    );
+    await cluster.run(first!.coordinator.operator.merge({ ...at, object: encodeObject(ahead) }, soon));
+    await cluster.run(first!.coordinator.put({ ...at, value: bytes('blind'), context }));
+    await cluster.pass(200);
+    const { siblings } = first!.store.read(id)!.object;
+    expect(siblings.map(({ value }) => Buffer.from(value!).toString()).sort()).toEqual(['ahead', 'blind']);
+    expect(new Set(siblings.map(({ dot }) => `${dot.actor}:${dot.counter}`)).size).toBe(2);
+  });
+
+  it('refuses what is no object, and says when too few can take it', async () => {
+    const cluster = await testCluster();
+    const { operator } = cluster.nodes[0]!.coordinator;
+    const object = encodeObject(written(1));
+    const broken = Uint8Array.from(object).fill(255, 3, 5);
+    const merge = (given: Uint8Array) => cluster.run(operator.merge({ ...at, object: given }, soon));
+    await expect(merge(broken)).rejects.toMatchObject({ code: 'CORRUPT_OBJECT' });
+    cluster.network.setLink((from, to) => (from === to ? [0] : []));
+    await expect(merge(object)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  });
+
+  it('objects tells of every key what R owners hold together, page by page', async () => {
+    const cluster = await testCluster({ nodes: 3, cacheBytes: 0 });
+    const random = seededRandom(7);
+    const held = new Map<string, VersionedObject>();
+    // Those of one partition, whose values are large, take several pages.
+    const all = Array.from({ length: 600 }, (_, i) => `k${i}`);
+    const { partition } = cluster.primariesOf('b', 'k0').id;
+    const together = all.filter((key) => cluster.primariesOf('b', key).id.partition === partition).slice(0, 8);
+    const keys = [...together, ...all.filter((key) => !together.includes(key)).slice(0, 12)];
+    const writes: Promise<unknown>[] = [];
+    for (const key of keys) {
+      const { id, list } = cluster.primariesOf('b', key);
+      // Two of the three owners have each write.
+      const parts = [1, 2].map((counter) => {
+        const value = new Uint8Array(150_000).fill(counter);
+        return updateObject(
+          undefined,
+          undefined,
+          { actor: `${key}-${counter}`, counter: 1 },
+          { value, contentType: '' },
+        );
+      });
+      held.set(key, mergeObjects(parts[0]!, parts[1]!));
+      for (const part of parts) {
+        const without = random.below(3);
+        for (const [place, name] of list.entries())
+          if (place !== without) writes.push(cluster.node(name).store.write(id, encodeObject(part)));
+      }
+    }
+    await cluster.run(Promise.all(writes));
+    const [one, lost] = [together[3]!, keys.at(-1)!];
+    cluster.nodes[1]!.corrupt(cluster.primariesOf('b', one).id);
+    const { id, list } = cluster.primariesOf('b', lost);
+    for (const name of list.slice(0, 2)) cluster.node(name).corrupt(id);
+    const { operator } = cluster.nodes[2]!.coordinator;
+    const found = new Map<string, Uint8Array | undefined>();
+    let cursor: string | undefined;
+    let pages = 0;
+    do {
+      const page = await cluster.run(operator.objects({ bucket: 'b', cursor }));
+      for (const { key, object } of page.items) {
+        expect(found.has(key), key).toBe(false);
+        found.set(key, object);
+      }
+      cursor = page.cursor;
+      pages += 1;
+    } while (cursor !== undefined);
+    expect(pages).toBeGreaterThan(new Set(keys.map((key) => cluster.primariesOf('b', key).id.partition)).size);
+    for (const [key, object] of held) {
+      if (key === lost) expect(found.get(key), key).toBeUndefined();
+      else expect(Buffer.compare(found.get(key)!, encodeObject(object)), key).toBe(0);
+    }
+    expect([...found.keys()].sort()).toEqual([...keys].sort());
+  });
 });

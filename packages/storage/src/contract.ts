@@ -78,6 +78,26 @@ export const replicaKeysReplySchema = z.object({
   more: z.boolean(),
 });
 
+export const replicaObjectsRequestSchema = z.object({
+  partition: id.partition,
+  bucket: id.bucket,
+  /** Keys strictly after this one; absent: from the start. */
+  after: z.string().max(1024).optional(),
+  maxBytes: z
+    .int()
+    .min(1)
+    .max(4 * 1024 * 1024),
+  slots,
+});
+export const replicaObjectsReplySchema = z.object({
+  /** In bytewise order of their UTF-8; without an object: the record is corrupt. At least one, where there is one. */
+  items: z.array(z.object({ key: z.string(), object: bytes.optional() })),
+  /** Whether the partition holds keys of the bucket after the last one. */
+  more: z.boolean(),
+});
+export type ReplicaObjectsRequest = z.infer<typeof replicaObjectsRequestSchema>;
+export type ReplicaObjectsReply = z.infer<typeof replicaObjectsReplySchema>;
+
 /** Of a clock's vector; the rest is counted alone. */
 export const maxToldActors = 64;
 
@@ -111,8 +131,11 @@ const recordSummarySchema = z.object({
 export const replicaInspectRequestSchema = z.object(id);
 export const replicaInspectReplySchema = z.object({
   storeId: z.string(),
-  /** Of the partition. */
+  /** The partition's barrier, and the one that what is read here is sent behind. */
   barrier: z.int().min(0),
+  label: z.int().min(0),
+  /** False: the partition is still being filled, so that what is not held here may be elsewhere. */
+  filled: z.boolean(),
   /** The primary record; absent with the code of why it cannot be read, or where there is none. */
   record: recordSummarySchema.optional(),
   recordError: z.string().optional(),
@@ -144,6 +167,12 @@ export const replicaKeys: Contract<z.infer<typeof replicaKeysRequestSchema>, z.i
   verb: 'replica.keys',
   request: replicaKeysRequestSchema,
   reply: replicaKeysReplySchema,
+};
+/** A page of the records of a bucket in a partition, tombstones and expired ones included. */
+export const replicaObjects: Contract<ReplicaObjectsRequest, ReplicaObjectsReply> = {
+  verb: 'replica.objects',
+  request: replicaObjectsRequestSchema,
+  reply: replicaObjectsReplySchema,
 };
 /** What a node holds under a key, without its values. */
 export const replicaInspect: Contract<z.infer<typeof replicaInspectRequestSchema>, ReplicaInspectReply> = {

@@ -17,6 +17,8 @@ export function inspectRecord(store: Store, id: RecordId): ReplicaInspectReply {
   return {
     storeId: store.storeId,
     barrier: store.barrier(id.partition),
+    label: store.label(id.partition),
+    filled: store.isFilled(id.partition),
     ...('code' in record ? { recordError: record.code } : record.found && { record: record.found }),
     ...('code' in hint ? { hintError: hint.code } : hint.found && { hint: hint.found }),
   };

@@ -2,6 +2,8 @@ import { type Bus, type Clock, type Inbound, systemClock } from '@ringfort/bus';
 import { liveSiblings } from '@ringfort/versioning';
 import { createActor, fromPromise } from 'xstate';
 import {
+  type ReplicaObjectsReply,
+  type ReplicaObjectsRequest,
   type ReplicaReadReply,
   type ReplicaReadRequest,
   type ReplicaVerifyReply,
@@ -10,6 +12,7 @@ import {
   type ReplicaWriteRequest,
   replicaInspect,
   replicaKeys,
+  replicaObjects,
   replicaRead,
   replicaVerify,
   replicaWrite,
@@ -53,6 +56,7 @@ export interface ServedStorage {
 
 /** Bytes of one page of keys: below the bus's frame size. */
 const maxFoldBytes = 4 * 1024 * 1024;
+const maxObjectsPerPage = 1000;
 
 /** Serves the replica verbs of `node.<id>.storage` from an open store. */
 export function serveStorage(options: ServeStorageOptions): ServedStorage {
@@ -91,6 +95,14 @@ export function serveStorage(options: ServeStorageOptions): ServedStorage {
       guarded(gate, (request) => {
         owner.check(request.partition, request.slots);
         return listKeys(store, request, clock.now());
+      }),
+    ),
+    bus.serve(
+      address,
+      replicaObjects,
+      guarded(gate, (request) => {
+        owner.check(request.partition, request.slots);
+        return listObjects(store, request);
       }),
     ),
     bus.serve(
@@ -256,12 +268,26 @@ interface KeysRequest {
   readonly limit: number;
 }
 
+/** An empty `after` lies before every key. */
+const cursorOf = (partition: number, bucket: string, after: string | undefined) =>
+  after === undefined || after === '' ? {} : { after: bytesOfKey(primaryKey({ partition, bucket, key: after })) };
+
+function listObjects(store: Store, request: ReplicaObjectsRequest): ReplicaObjectsReply {
+  const { partition, bucket, after, maxBytes } = request;
+  checkFilled(store, partition);
+  const query = { partition, bucket, ...cursorOf(partition, bucket, after) };
+  const { items, next } = store.fold(query, { maxItems: maxObjectsPerPage, maxBytes });
+  const told = items.map(({ id, record }) => ({
+    key: id.key,
+    ...(record === undefined ? undefined : { object: record.bytes }),
+  }));
+  return { items: told, more: next !== undefined };
+}
+
 function listKeys(store: Store, { partition, bucket, after, limit }: KeysRequest, nowMs: number) {
   checkFilled(store, partition);
-  // An empty `after` lies before every key.
-  const cursor =
-    after === undefined || after === '' ? {} : { after: bytesOfKey(primaryKey({ partition, bucket, key: after })) };
-  const { items, next } = store.fold({ partition, bucket, ...cursor }, { maxItems: limit, maxBytes: maxFoldBytes });
+  const query = { partition, bucket, ...cursorOf(partition, bucket, after) };
+  const { items, next } = store.fold(query, { maxItems: limit, maxBytes: maxFoldBytes });
   // Of a corrupt record nobody knows: a key too many is seen by whoever gets it, one too few by nobody.
   const isLive = (record: StoredRecord | undefined) =>
     record === undefined || liveSiblings(record.object, nowMs).length > 0;

@@ -54,9 +54,14 @@ export async function ask(endpoint: Endpoint, request: ApiRequest): Promise<Resp
   throw await problemError(response);
 }
 
+/** The path of a bucket. */
+export function bucketPath(bucket: string): string {
+  return `/v1/buckets/${pathPart('bucket', bucket)}`;
+}
+
 /** The path of a bucket's keys. */
 export function keysPath(bucket: string): string {
-  return `/v1/buckets/${pathPart('bucket', bucket)}/keys`;
+  return `${bucketPath(bucket)}/keys`;
 }
 
 /** The path of a key. */

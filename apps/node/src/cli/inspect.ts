@@ -61,13 +61,14 @@ function rendered({ bucket, key, partition, owners, preferenceList, agreement, n
   return `${lines.join('\n')}\n`;
 }
 
-function linesOf({ node, owner, up, error, record, recordError, hint, hintError }: InspectedNode): string[] {
+function linesOf({ node, owner, up, error, filled, record, recordError, hint, hintError }: InspectedNode): string[] {
   const head = `${node} (${owner ? 'owner' : 'no owner'}, ${up ? 'up' : 'taken for down'}):`;
   if (error !== undefined) return [`${head} did not answer: ${error}`];
   const lines: string[] = [];
   if (record !== undefined) lines.push(...told(head, record));
   else if (recordError !== undefined) lines.push(`${head} cannot read its record: ${recordError}`);
-  else if (owner || hint === undefined) lines.push(`${head} holds nothing`);
+  else if (owner || hint === undefined)
+    lines.push(`${head} holds nothing${filled === false ? ' yet: it is being filled' : ''}`);
   if (hint !== undefined) lines.push(...told(`${node} keeps for ${hint.owedTo.join(', ')}:`, hint));
   if (hintError !== undefined) lines.push(`${node} cannot read what it keeps for others: ${hintError}`);
   return lines;

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { endpointOptions } from './endpoint.ts';
 import type { CommandIo } from './io.ts';
 
-/** `ringfort inspect` and `ringfort repair`. */
+/** `ringfort inspect`, `repair`, `export`, `import`. */
 export function addOperator(program: Command, io: CommandIo, end: (code: number) => void): void {
   const add = (usage: string, about: string) =>
     endpointOptions(program.command(usage), io)
@@ -36,4 +36,40 @@ Example:
 Exit codes: 0 every owner holds the same now, 1 some owners could not be reached or written`,
     )
     .action(async (place, key, options) => end(await (await import('./inspect.ts')).repair(place, key, options, io)));
+
+  endpointOptions(program.command('export <bucket>'), io)
+    .description('Write a bucket to standard output, one key a line, with its siblings, deletes and clocks.')
+    .addHelpText(
+      'after',
+      `
+Each line is JSON. What R owners hold is merged; a key that changes meanwhile is as it was at some moment of the export.
+
+Examples:
+  ringfort export carts > carts.ndjson
+  ringfort export carts | jq -r 'select(.siblings) | .key'
+
+Exit codes: 0 all was exported, 1 some was left out`,
+    )
+    .action(async (bucket, options) =>
+      end(await (await import('./export-import.ts')).exportBucket(bucket, options, io)),
+    );
+
+  endpointOptions(program.command('import <bucket>'), io)
+    .description('Merge an export from standard input into a bucket.')
+    .addHelpText(
+      'after',
+      `
+Nothing is overwritten that the export has not seen: a value written since stays, beside the imported one where neither had seen the other. So it
+may be broken off and run again. Into a cluster that never had these keys it brings them as they were. Keys that were deleted since, and whose
+tombstones are collected by now, come back. Needs the right "admin". Lines that cannot be imported are named by their number.
+
+Examples:
+  ringfort import carts < carts.ndjson
+  ringfort export carts --url http://a:7001 | ringfort import carts --url http://b:7001
+
+Exit codes: 0 all was merged, 1 some lines were not, or the export is not whole`,
+    )
+    .action(async (bucket, options) =>
+      end(await (await import('./export-import.ts')).importBucket(bucket, options, io)),
+    );
 }

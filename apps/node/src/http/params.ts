@@ -93,6 +93,15 @@ export function operatorQuery(query: unknown): z.infer<typeof operatorQuerySchem
   return checked.data;
 }
 
+const objectsQuerySchema = keysQuerySchema.pick({ cursor: true }).extend(operatorQuerySchema.shape);
+
+/** The query of a page of objects. */
+export function objectsQuery(query: unknown): z.infer<typeof objectsQuerySchema> {
+  const checked = objectsQuerySchema.safeParse(query);
+  if (!checked.success) throw queryError(checked.error, query, 0);
+  return checked.data;
+}
+
 /** Refuses any query parameter, for routes that take none. */
 export function noQuery(query: unknown): void {
   const checked = z.strictObject({}).safeParse(query);

@@ -22,6 +22,7 @@ import {
 } from './errors.ts';
 import type { HttpHost } from './host.ts';
 import { addKeyRoutes } from './key-routes.ts';
+import { addObjectRoutes } from './object-routes.ts';
 import { addOperatorRoutes } from './operator-routes.ts';
 import { codeOf, problemOf, retryAfterSeconds } from './problems.ts';
 
@@ -70,6 +71,7 @@ export function createHttpServer(host: HttpHost): FastifyInstance {
     addClusterRoutes(app, host);
     addChangeRoutes(app, host);
     addOperatorRoutes(app, host);
+    addObjectRoutes(app, host);
   });
   return app;
 }
