@@ -21,6 +21,7 @@ export type {
   Collected,
   DigestPage,
   DigestQuery,
+  DroppedRecords,
   Durability,
   FoldedRecord,
   ForeignDot,

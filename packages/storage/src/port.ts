@@ -132,6 +132,14 @@ export interface DigestPage {
   readonly through: RecordName | undefined;
 }
 
+export interface DroppedRecords {
+  /** `changed`: the root was another one, and nothing was dropped. `partly`: there are more. */
+  readonly outcome: 'changed' | 'partly' | 'all';
+  readonly dropped: number;
+  /** Of what is left. */
+  readonly root: string;
+}
+
 export interface Page<T> {
   readonly items: readonly T[];
   /** Hand it back to go on; absent when there is nothing more. */
@@ -185,6 +193,12 @@ export interface Store {
   root(partition: number, scope?: LeafScope): string;
   /** Records by leaf; at most `maxItems` of at most `maxLookedAt` that are looked at. */
   digests(query: DigestQuery, limits: { maxItems: number; maxLookedAt: number }): DigestPage;
+
+  /**
+   * Forgets records of a partition, at most `maxItems`, in one transaction; corrupt ones too. Only if its root is the expected one: then what the
+   * caller knows of all its records still holds. Stand-in records stay. Durable when resolved.
+   */
+  dropRecords(partition: number, expected: { readonly root: string }, maxItems: number): Promise<DroppedRecords>;
 
   /** Barrier of a partition, 0 at first: writes from before it are refused. It never goes back. */
   barrier(partition: number): number;

@@ -4,6 +4,7 @@ import { type BarrierChange, Barriers } from './barriers.ts';
 import type { Base } from './base.ts';
 import { BucketLeaves } from './bucket-leaves.ts';
 import { CorruptRecords } from './corrupt-records.ts';
+import { stageDrop } from './drop-core.ts';
 import { CorruptRecordError, StoreClosedError, StoreNotEmptyError } from './errors.ts';
 import { GroupCommit } from './group-commit.ts';
 import { hex64 } from './hash.ts';
@@ -19,6 +20,7 @@ import type {
   Collected,
   DigestPage,
   DigestQuery,
+  DroppedRecords,
   Durability,
   FoldedRecord,
   ForeignDot,
@@ -249,6 +251,15 @@ export class StoreEngine implements Store {
   digests(query: DigestQuery, limits: { maxItems: number; maxLookedAt: number }): DigestPage {
     this.#checkOpen();
     return listDigests(this.#table, query, limits, (key, fault) => this.#corrupt.note(key, fault));
+  }
+
+  async dropRecords(partition: number, expected: { readonly root: string }, maxItems: number): Promise<DroppedRecords> {
+    let dropped: DroppedRecords | undefined;
+    await this.#commit(true, (stage) => {
+      dropped = stageDrop(stage, this.#table, { partition, expectedRoot: expected.root, maxItems });
+      return undefined;
+    });
+    return dropped!;
   }
 
   barrier(partition: number): number {

@@ -255,6 +255,83 @@ export function storeCompliance(name: string, makeSite: () => Site): void {
       });
     });
 
+    describe('forgetting records', () => {
+      const put = (key: string, counter: number, partition = 7, bucket = 'b') =>
+        store.write({ partition, bucket, key }, bytesOf(blind('a-1', counter, `${counter}`)));
+      const held = (partition = 7) => store.fold({ partition }, all).items.map(({ id }) => id.key);
+
+      it('takes the first ones, as many as asked for, while the partition is as expected', async () => {
+        for (const key of ['a', 'b', 'c', 'd', 'e']) await put(key, 1);
+        await put('elsewhere', 1, 8);
+        await store.writeHint(id('a', 7), bytesOf(blind('b-1', 1, 'hint')), ['n2']);
+        await reopened();
+        const stale = { root: store.root(7) };
+        await put('f', 2);
+        const refused = await store.dropRecords(7, stale, 10);
+        expect(refused).toEqual({ outcome: 'changed', dropped: 0, root: store.root(7) });
+        const first = await store.dropRecords(7, refused, 4);
+        expect(first).toEqual({ outcome: 'partly', dropped: 4, root: store.root(7) });
+        expect([held(), store.read(id('a', 7))]).toEqual([['e', 'f'], undefined]);
+        await reopened();
+        expect(store.root(7)).toBe(rootByFold(store, 7));
+        expect(await store.dropRecords(7, first, 10)).toMatchObject({
+          outcome: 'all',
+          dropped: 2,
+          root: '0'.repeat(16),
+        });
+        await reopened();
+        expect(held()).toEqual([]);
+        expect([...store.leaves(7)]).toEqual([]);
+        expect(store.readHint(id('a', 7))).toBeDefined();
+        expect(store.stats()).toMatchObject({ records: 1, hintRecords: 1 });
+      });
+
+      it('is a Map that is emptied, beside writes of the same turn', { timeout: 20_000 }, async () => {
+        const step = fc.record({
+          what: fc.constantFrom('write', 'write', 'write', 'drop'),
+          key: fc.constantFrom('x', 'y', 'z'),
+          maxItems: fc.integer({ min: 1, max: 3 }),
+          turn: fc.boolean(),
+        });
+        let counter = 0;
+        let partition = 100;
+        await fc.assert(
+          fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+            partition += 1;
+            const before = store.stats().records;
+            const model = new Map<string, VersionedObject>();
+            let turn: Promise<unknown>[] = [];
+            for (const { what, key, maxItems, turn: ends } of steps) {
+              if (what === 'write') {
+                const object = blind('a-1', ++counter, `${counter}`);
+                const old = model.get(key);
+                model.set(key, old === undefined ? object : mergeObjects(old, object));
+                turn.push(store.write(id(key, partition), bytesOf(object)));
+              } else {
+                await Promise.all(turn);
+                turn = [store.dropRecords(partition, { root: store.root(partition) }, maxItems)];
+                for (const first of [...model.keys()].sort().slice(0, maxItems)) model.delete(first);
+              }
+              if (ends) {
+                await Promise.all(turn);
+                turn = [];
+              }
+            }
+            await Promise.all(turn);
+            expect(held(partition)).toEqual([...model.keys()].sort());
+            for (const [key, object] of model)
+              expect(store.read(id(key, partition))!.digest).toBe(digestOf(encodeObject(object)));
+            expect(store.stats().records).toBe(before + model.size);
+            expect(new Map(store.leaves(partition))).toEqual(leavesByFold(store, partition));
+            await store.dropRecords(partition, { root: store.root(partition) }, 10);
+          }),
+          { numRuns: 40 },
+        );
+        await reopened();
+        expect([held(partition), store.root(partition)]).toEqual([[], '0'.repeat(16)]);
+      });
+    });
+
     describe('folds', () => {
       const write = async (ids: readonly RecordId[]) => {
         await Promise.all(ids.map((one) => store.write(one, bytesOf(blind('a-1', 1, one.key)))));
