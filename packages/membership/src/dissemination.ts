@@ -67,8 +67,13 @@ export class Dissemination {
 
   /** Tells a record to every peer that is up, and waits for them, but not longer than `tellTimeoutMs`; gossip brings it to the rest. */
   async tellAll(record: MembershipRecord): Promise<void> {
+    await Promise.all(this.#upContacts().map((id) => this.tellOne(id, record)));
+  }
+
+  /** Tells a record to one peer, as {@link tellAll} does to all. */
+  async tellOne(node: string, record: MembershipRecord): Promise<void> {
     const { histories, tellTimeoutMs, onFailure } = this.#options;
-    await Promise.all(this.#upContacts().map((id) => histories.push(id, record, tellTimeoutMs).catch(onFailure)));
+    await histories.push(node, record, tellTimeoutMs).catch(onFailure);
   }
 
   stop(): void {

@@ -20,5 +20,12 @@ export { createMembership } from './membership.ts';
 export { type MembershipContext, type MembershipMachineEvent, membershipMachine } from './membership-machine.ts';
 export type { MembershipIntervals, MembershipOptions } from './options.ts';
 export { changesBack, planChanges } from './plan-core.ts';
-export type { FailureReason, Membership, MembershipEvent, MembershipState } from './port.ts';
+export type {
+  FailureReason,
+  Membership,
+  MembershipEvent,
+  MembershipState,
+  NodeMembership,
+  SlotRecords,
+} from './port.ts';
 export { untilMember } from './until-member.ts';

@@ -25,19 +25,20 @@ import { serveIdentity } from './identity.ts';
 import { membershipMachine, portStateOf } from './membership-machine.ts';
 import { checkOptions, defaultIntervals, type MembershipOptions } from './options.ts';
 import { PeerNews } from './peer-news.ts';
-import type { FailureReason, Membership, MembershipEvent, MembershipState } from './port.ts';
+import type { FailureReason, MembershipEvent, MembershipState, NodeMembership, SlotRecords } from './port.ts';
 import { takePlaceEffect } from './refill.ts';
 import { Reporting } from './reporting.ts';
 import { Rounds } from './rounds.ts';
 import { Services } from './services.ts';
 import { checkSettings, isConfigured } from './settings-core.ts';
+import { SlotAuthor } from './slot-author.ts';
 
 /**
  * Starts a node's membership: reads its history, serves its peers, and founds or finds the cluster.
  * Resolves as soon as that runs; `state.changed` (or `untilMember()`) tells when the node is a member.
  * @throws InvalidMembershipOptionsError, HistoryCorruptError
  */
-export async function createMembership(options: MembershipOptions): Promise<Membership> {
+export async function createMembership(options: MembershipOptions): Promise<NodeMembership> {
   checkOptions(options);
   const { bus, clock, log, limits, self } = options;
   const reporting = new Reporting({ bus, clock, self: self.id, logger: options.logger ?? (() => undefined) });
@@ -50,8 +51,9 @@ export async function createMembership(options: MembershipOptions): Promise<Memb
 }
 
 /** Assembles the parts around the membership machine: what it decides is carried out by them. */
-class ClusterMembership implements Membership {
+class ClusterMembership implements NodeMembership {
   readonly self: string;
+  readonly slots: SlotRecords;
   readonly #options: MembershipOptions;
   readonly #keeper: HistoryKeeper;
   readonly #reporting: Reporting;
@@ -113,6 +115,14 @@ class ClusterMembership implements Membership {
       isUp: (node) => this.isUp(node),
       mustBeMember: () => this.#mustBeMember(),
       tell: (record) => this.#dissemination.tellAll(record),
+    });
+    this.slots = new SlotAuthor({
+      self: self.id,
+      keeper,
+      folded: () => this.#folded,
+      mustBeMember: () => this.#mustBeMember(),
+      tellOne: (node, record) => this.#dissemination.tellOne(node, record),
+      tellAll: (record) => this.#dissemination.tellAll(record),
     });
     this.#watch(keeper.history);
     this.#machine = this.#makeMachine(intervals.askTimeoutMs);
@@ -181,6 +191,14 @@ class ClusterMembership implements Membership {
 
   abort(): Promise<ClusterPlan> {
     return this.#changes.abort();
+  }
+
+  handOver(move: SlotMove, stillHolds: () => boolean): Promise<boolean> {
+    return this.#slots.handOver(move, stillHolds);
+  }
+
+  depart(): Promise<boolean> {
+    return this.#slots.depart();
   }
 
   async close(): Promise<void> {

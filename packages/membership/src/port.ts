@@ -1,4 +1,4 @@
-import type { BucketSettings, MembershipRecord, Ring, RingVersion } from '@ringfort/ring';
+import type { BucketSettings, MembershipRecord, Ring, RingVersion, SlotMove } from '@ringfort/ring';
 import type { ClusterChange, ClusterPlan } from './changes.ts';
 import type { PeerStatus } from './contract.ts';
 
@@ -45,4 +45,20 @@ export interface Membership {
   /** Takes back what is under way, but for nodes declared dead, and says what that does. `NOTHING_TO_ABORT`. */
   abort(): Promise<ClusterPlan>;
   close(): Promise<void>;
+}
+
+/** What the hand-over of slots writes into the history, by this node about itself. */
+export interface SlotRecords {
+  /**
+   * Records that the move is done, as far as it depends on this node: durable when resolved, and told to the next owner before all others. False:
+   * it is not the partition's first move, or not this node's to record (any more), or `stillHolds`, asked at the last moment, denies it.
+   */
+  handOver(move: SlotMove, stillHolds: () => boolean): Promise<boolean>;
+  /** Records that this node, which is leaving, is gone: its id is retired. False: it is not leaving, or owns something still. */
+  depart(): Promise<boolean>;
+}
+
+/** The membership of a node, with what only the hand-over of slots may do. */
+export interface NodeMembership extends Membership {
+  readonly slots: SlotRecords;
 }
