@@ -16,6 +16,15 @@ export * from './contract.ts';
 export { compareNames } from './diff-core.ts';
 export * from './errors.ts';
 export { type ExchangeOutcome, exchangeMachine } from './exchange-machine.ts';
+export {
+  createHandOvers,
+  type HandOverEvent,
+  type HandOverStats,
+  type HandOvers,
+  type HandOversOptions,
+} from './hand-over.ts';
+export { defaultHandOverLimits, type HandOverLimits } from './hand-over-limits.ts';
+export { handOverMachine } from './hand-over-machine.ts';
 export { type AntiEntropyLimits, defaultLimits } from './limits.ts';
 export { type MapReplicaOptions, mapReplica } from './map-replica.ts';
 export type {

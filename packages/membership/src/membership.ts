@@ -193,14 +193,6 @@ class ClusterMembership implements NodeMembership {
     return this.#changes.abort();
   }
 
-  handOver(move: SlotMove, stillHolds: () => boolean): Promise<boolean> {
-    return this.#slots.handOver(move, stillHolds);
-  }
-
-  depart(): Promise<boolean> {
-    return this.#slots.depart();
-  }
-
   async close(): Promise<void> {
     const done = toPromise(this.#machine);
     if (this.#state !== 'left') this.#machine.send({ type: 'leave.start' });

@@ -1,4 +1,4 @@
-import { partitionOf } from '@ringfort/ring';
+import { partitionOf, type Ring } from '@ringfort/ring';
 import type { RecordId } from '@ringfort/storage';
 import type { SeededRandom } from '../src/index.ts';
 import type { Dots } from './dots.ts';
@@ -14,16 +14,22 @@ export type DiskFate = 'kept' | 'power lost' | 'tail lost' | 'replaced';
 
 /** The nodes and clients of one run, and what can be done to them. */
 export class SimCluster {
-  readonly nodes: readonly SimNode[];
+  /** Those that joined later at the end. */
+  readonly nodes: SimNode[];
   readonly clients: readonly SimClient[];
   /** The one that came back with an empty disk. */
   wiped: SimNode | undefined;
   readonly ids: readonly RecordId[];
   /** The one on whose disk bits flip. */
   rotten: SimNode | undefined;
+  /** Nodes whose machine is gone for good. */
+  readonly lost = new Set<string>();
+  /** Changes of the members that operators are about to make. */
+  changes = 0;
   readonly #dots: Dots;
   readonly #random: SeededRandom;
   readonly #faults: (error: unknown) => void;
+  readonly #world: NodeWorld;
 
   constructor(
     plan: SimPlan,
@@ -33,6 +39,7 @@ export class SimCluster {
     this.#dots = parts.dots;
     this.#random = parts.random;
     this.#faults = parts.onFault;
+    this.#world = world;
     this.clients = parts.clients;
     this.nodes = world.seeds.map((id) => new SimNode(id, this.#newDisk(), world, parts.random.fork()));
     this.ids = keyNames(plan).map((key) => ({
@@ -44,6 +51,44 @@ export class SimCluster {
 
   get running(): SimNode[] {
     return this.nodes.filter(({ running }) => running);
+  }
+
+  /** As whoever knows most of the history knows it; undefined: nobody runs, or the cluster is not founded. */
+  get ring(): Ring | undefined {
+    const rings = this.nodes.flatMap(({ life }) => (life?.membership.ring.founded ? [life.membership.ring] : []));
+    return rings.sort((a, b) => b.version.size - a.version.size)[0];
+  }
+
+  /** Nodes that take part: not those that are members no more, or not yet. */
+  get members(): SimNode[] {
+    const { ring } = this;
+    return this.nodes.filter(({ id }) => ring === undefined || ring.node(id) !== undefined);
+  }
+
+  /** Whether no slot waits for the successor of a machine that is gone. */
+  get isOneMayBeLost(): boolean {
+    const { ring } = this;
+    if (ring === undefined || this.wiped.size > 0 || this.changes > 0) return false;
+    if ([...this.lost].some((id) => ring.node(id) !== undefined)) return false;
+    return Array.from({ length: ring.partitions }, (_, partition) => ring.moves(partition)).every((moves) =>
+      moves.every(({ vacant }) => !vacant),
+    );
+  }
+
+  /** Another node starts, with an empty disk: it is not a member until it is added. */
+  join(): SimNode {
+    const node = new SimNode(`n${this.nodes.length + 1}`, this.#newDisk(), this.#world, this.#random.fork());
+    this.nodes.push(node);
+    this.start(node);
+    return node;
+  }
+
+  /** The node's machine is gone with its disk, and does not come back. */
+  lose(node: SimNode): void {
+    const held = this.#dots.heldBy(readable(node.life?.store ?? node.disk.peek()), this.ids);
+    if (node.running) node.kill(true);
+    this.lost.add(node.id);
+    this.#dots.noteLosses(node.id, held, true);
   }
 
   /** Identities of all processes on the network. */
@@ -59,7 +104,7 @@ export class SimCluster {
   }
 
   start(node: SimNode): void {
-    node.start().catch(this.#faults);
+    if (!this.lost.has(node.id)) node.start().catch(this.#faults);
   }
 
   stop(node: SimNode): void {

@@ -74,6 +74,15 @@ export class Custody implements StoreWatcher {
     }
   }
 
+  /** What a node forgets that has no part in the partition, the owners are to have. */
+  recordDropped(node: string, { key }: RecordId, { clock }: VersionedObject): void {
+    for (const { dot, stored, gone, keepers } of this.#keys.get(key)?.values() ?? []) {
+      if (!stored.has(node) || !covers(clock, dot)) continue;
+      gone.add(node);
+      keepers?.nodes.delete(node);
+    }
+  }
+
   /**
    * The node's disk forgot something of the key; `flushed`: although it had been flushed. What that had replaced may be gone with it, so that nothing of
    * the key is certain to be there any more.

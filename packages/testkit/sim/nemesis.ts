@@ -1,11 +1,12 @@
 import type { EventLog } from './event-log.ts';
 import type { Fault, NemesisWorld } from './fault.ts';
 import { linkNemeses } from './link-nemeses.ts';
+import { membershipNemeses } from './membership-nemeses.ts';
 import { nodeNemeses } from './node-nemeses.ts';
 import type { NemesisKind, NemesisPlan, Strike } from './plan-shape.ts';
 import type { SimNode } from './sim-node.ts';
 
-const faults: Readonly<Record<NemesisKind, Fault>> = { ...linkNemeses, ...nodeNemeses };
+const faults: Readonly<Record<NemesisKind, Fault>> = { ...linkNemeses, ...nodeNemeses, ...membershipNemeses };
 /** Between two ends, or two sides: all nodes that are named take part in one. */
 const betweenNodes: ReadonlySet<NemesisKind> = new Set(['cut', 'cutOneWay', 'split']);
 

@@ -22,6 +22,13 @@ export const nemesisKinds = [
   'clockDrift',
   'fullDisk',
   'corrupt',
+  'addNode',
+  'leave',
+  'stay',
+  'removeNode',
+  'replaceNode',
+  'reweight',
+  'abortChange',
 ] as const;
 export type NemesisKind = (typeof nemesisKinds)[number];
 

@@ -1,5 +1,6 @@
 import { type SeededRandom, seededRandom } from '../src/index.ts';
 import { aimedScenarios } from './aimed-scenarios.ts';
+import { elasticScenarios } from './elastic-scenarios.ts';
 import { type LinkFaultRates, noLinkFaults } from './link-faults.ts';
 import { namedScenarios } from './named-scenarios.ts';
 import {
@@ -13,13 +14,23 @@ import {
 
 /** Kinds of which the plans of earlier seeds know nothing: drawn from a random source of their own, which leaves those as they were. */
 const laterKinds: readonly NemesisKind[] = ['flap', 'clockDrift', 'fullDisk', 'corrupt'];
-const firstKinds = nemesisKinds.filter((kind) => !laterKinds.includes(kind));
+/** What operators do; only in scenarios of their own. */
+const changes: readonly NemesisKind[] = [
+  'addNode',
+  'leave',
+  'stay',
+  'removeNode',
+  'replaceNode',
+  'reweight',
+  'abortChange',
+];
+const firstKinds = nemesisKinds.filter((kind) => !laterKinds.includes(kind) && !changes.includes(kind));
 const harmless = firstKinds.filter((kind) => kind !== 'lostTail' && kind !== 'wipe');
 
 export const scenarios: Readonly<Record<string, Scenario>> = {
   default: {
     about: 'any subset of all faults, any kind of bucket',
-    faults: nemesisKinds,
+    faults: nemesisKinds.filter((kind) => !changes.includes(kind)),
     linkFaults: true,
     anyBucket: true,
   },
@@ -69,6 +80,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   ...namedScenarios,
   ...aimedScenarios,
+  ...elasticScenarios,
 };
 
 /** The plan of one run: the same seed and scenario give the same one. */

@@ -17,8 +17,7 @@ export interface ReplicaCopy {
 }
 
 /** What the primaries of these keys hold. */
-export function replicaCopies({ nodes }: SimCluster, ids: readonly RecordId[], n: number): ReplicaCopy[] {
-  const ring = nodes.find(({ life }) => life?.membership.ring.founded)?.life?.membership.ring;
+export function replicaCopies({ nodes, ring }: SimCluster, ids: readonly RecordId[], n: number): ReplicaCopy[] {
   if (ring === undefined) return [];
   return ids.flatMap((id) =>
     ring

@@ -1,6 +1,7 @@
 import type { SeededRandom, VirtualClock } from '../src/index.ts';
 import type { SimCluster } from './cluster.ts';
 import type { EventLog } from './event-log.ts';
+import { movesLeft } from './moves-left.ts';
 import type { SimPlan } from './plan-shape.ts';
 import type { ClientRequest, SimClient } from './sim-client.ts';
 import type { SimNetwork } from './sim-network.ts';
@@ -20,6 +21,8 @@ export interface SettleWorld {
 const REUNION_MS = 60_000;
 /** Until an empty disk holds what the other owners have. */
 const REFILL_MS = 60_000;
+/** Until all slots have changed hands, and the nodes that give them have forgotten what was theirs. */
+const MOVES_MS = 180_000;
 const HINTS_MS = 180_000;
 /** Until every pair of replicas was compared at least once, and what differed was exchanged. */
 const EXCHANGES_MS = 60_000;
@@ -36,6 +39,8 @@ export interface Aftermath {
   readonly unfilled: readonly string[];
   /** Who owes whom hints that were not delivered. */
   readonly hintsLeft: readonly string[];
+  /** Slots that did not change hands, records that are not where they belong. */
+  readonly movesLeft: readonly string[];
   /** Keys that could not be read, or written. */
   readonly unread: readonly string[];
   readonly unwritten: readonly string[];
@@ -56,6 +61,7 @@ export function checkLiveness({
   apart,
   unfilled,
   hintsLeft,
+  movesLeft: left,
   unread,
   unwritten,
   activity,
@@ -66,6 +72,7 @@ export function checkLiveness({
   return [
     ...unfilled.map((what) => blame(`a lost disk was not made up for within ${REFILL_MS} ms: ${what}`)),
     ...(hintsLeft.length > 0 ? [blame(`hints were not delivered within ${HINTS_MS} ms: ${hintsLeft.join(', ')}`)] : []),
+    ...(left.length > 0 ? [blame(`moves were not done within ${MOVES_MS} ms: ${left.slice(0, 6).join(', ')}`)] : []),
     ...unread.map((key) => blame(`${key} could not be read in a whole cluster`, key)),
     ...unwritten.map((key) => blame(`${key} could not be written in a whole cluster`, key)),
     ...(before === after ? [] : [blame(`a cluster without requests is not quiet: ${before} became ${after}`)]),
@@ -83,8 +90,11 @@ export async function settle(
 ): Promise<Aftermath> {
   const { cluster, clock, log } = world;
   if (!(await until(world, REUNION_MS, () => isWhole(cluster)))) {
-    return { apart: standing(cluster), unfilled: [], hintsLeft: [], unread: [], unwritten: [], activity: ['', ''] };
+    const nothing = { unfilled: [], hintsLeft: [], movesLeft: [], unread: [], unwritten: [] };
+    return { ...nothing, apart: standing(cluster), activity: ['', ''] };
   }
+  await until(world, MOVES_MS, () => movesLeft(cluster).length === 0);
+  const left = movesLeft(cluster);
   // What was under way during the faults counts towards the bounds of admission until its deadline.
   await clock.advanceAsync(DEADLINE_MS);
   await until(world, REFILL_MS, () => unfilled(cluster).length === 0);
@@ -105,7 +115,7 @@ export async function settle(
     return client.request({ ...askFor(world, 'put', key), context: read?.context });
   });
   const damaged = await putWithDamagedContext(world, client);
-  return { unfilled: unfilledLeft, hintsLeft, unread, unwritten, activity: [before, after], damaged };
+  return { unfilled: unfilledLeft, hintsLeft, movesLeft: left, unread, unwritten, activity: [before, after], damaged };
 }
 
 async function putWithDamagedContext(world: SettleWorld, client: SimClient): Promise<string | undefined> {
@@ -161,7 +171,7 @@ export async function awaited<T>(
 }
 
 function isWhole(cluster: SimCluster): boolean {
-  const { nodes: all } = cluster;
+  const all = cluster.members;
   return all.every(({ life }) => {
     if (life === undefined || life.membership.state !== 'member') return false;
     return all.every(({ id }) => id === life.membership.self || life.membership.isUp(id));
@@ -169,7 +179,7 @@ function isWhole(cluster: SimCluster): boolean {
 }
 
 function standing(cluster: SimCluster): string {
-  return cluster.nodes
+  return cluster.members
     .map(({ id, life }) => {
       if (life === undefined) return `${id} has not started`;
       const { membership } = life;
@@ -187,7 +197,7 @@ function unfilled(cluster: SimCluster): string[] {
 }
 
 function owed(cluster: SimCluster): string[] {
-  return cluster.nodes.flatMap(({ id, life }) =>
+  return cluster.members.flatMap(({ id, life }) =>
     (life?.store.hintStats() ?? [])
       .filter(({ count }) => count > 0)
       .map(({ target, count }) => `${id} owes ${target} ${count}`),
@@ -196,7 +206,9 @@ function owed(cluster: SimCluster): string[] {
 
 /** What must stand still when nobody asks for anything. */
 function activityOfAll(cluster: SimCluster): string {
-  return cluster.nodes.flatMap(({ id, life }) => (life === undefined ? [] : [`${id}: ${activityOf(life)}`])).join('; ');
+  return cluster.members
+    .flatMap(({ id, life }) => (life === undefined ? [] : [`${id}: ${activityOf(life)}`]))
+    .join('; ');
 }
 
 function activityOf({ coordinator, store, bus, antiEntropy }: NodeLife): string {

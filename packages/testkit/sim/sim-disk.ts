@@ -131,7 +131,7 @@ export class SimDisk {
   }
 
   /** Opens the store that is on the disk as LMDB's is opened: its journal is replayed, and goes into the table. Never resolves when the process dies meanwhile. */
-  async open(options: OpenOptions): Promise<Store> {
+  async open(options: OpenOptions): Promise<StoreEngine> {
     this.#opened += 1;
     const { table, engine } = this.#store(options);
     const { inside, tail } = await replay(table, this.#scans(), this.#checkpoint());

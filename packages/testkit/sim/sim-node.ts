@@ -1,10 +1,19 @@
-import { type AntiEntropy, type AntiEntropyOptions, createAntiEntropy } from '@ringfort/anti-entropy';
+import {
+  type AntiEntropy,
+  type AntiEntropyOptions,
+  createAntiEntropy,
+  createHandOvers,
+  createTransfers,
+  type HandOvers,
+  type Transfers,
+  transferStore,
+} from '@ringfort/anti-entropy';
 import { type CountedBus, createBus } from '@ringfort/bus';
 import { type Coordinator, type CoordinatorLimits, createCoordinator } from '@ringfort/coordinator';
-import { createMembership, historyLogOverMeta, type Membership } from '@ringfort/membership';
-import { type Durability, type ServedStorage, type Store, serveStorage } from '@ringfort/storage';
+import { createMembership, historyLogOverMeta, type Membership, type NodeMembership } from '@ringfort/membership';
+import { type Durability, type ServedStorage, type Store, type StoreEngine, serveStorage } from '@ringfort/storage';
 import { createVersioner, type RunMarkerStore, type Versioner } from '@ringfort/versioning';
-import type { SeededRandom, VirtualClock } from '../src/index.ts';
+import { type SeededRandom, seededRandom, type VirtualClock } from '../src/index.ts';
 import type { EventLog } from './event-log.ts';
 import { NodeClock } from './node-clock.ts';
 import { markerKey, type SimDisk } from './sim-disk.ts';
@@ -40,6 +49,8 @@ export interface NodeLife {
   readonly membership: Membership;
   readonly coordinator: Coordinator;
   readonly antiEntropy: AntiEntropy;
+  readonly transfers: Transfers;
+  readonly handOvers: HandOvers;
 }
 
 /** A whole node, assembled as `apps/node` does it, on simulated time, network and disk. It can die at any moment and start again. */
@@ -110,9 +121,11 @@ export class SimNode {
     if (life === undefined || clock === undefined || this.#stopping) return;
     this.#world.log.add(this.id, 'stops');
     this.#stopping = true;
-    const { coordinator, antiEntropy, membership, bus, versioner, storage } = life;
+    const { coordinator, antiEntropy, handOvers, transfers, membership, bus, versioner, storage } = life;
     await coordinator.close();
     antiEntropy.close();
+    handOvers.close();
+    await transfers.close();
     await membership.close();
     await bus.close();
     await versioner.stop();
@@ -182,7 +195,38 @@ export class SimNode {
       },
     });
     const antiEntropy = this.#compareReplicas({ bus, store, membership, clock, random, fault });
-    return { clock, transport, bus, store, versioner, storage, membership, coordinator, antiEntropy };
+    const moving = this.#moveSlots({ bus, store, membership, clock, fault });
+    return { clock, transport, bus, store, versioner, storage, membership, coordinator, antiEntropy, ...moving };
+  }
+
+  #moveSlots(parts: {
+    bus: CountedBus;
+    store: StoreEngine;
+    membership: NodeMembership;
+    clock: NodeClock;
+    fault: (error: unknown, where: string) => void;
+  }) {
+    const { bus, store, membership, clock, fault } = parts;
+    const { log } = this.#world;
+    const { id } = this;
+    // Of its own: the dice of runs without changes of the members stay as they were.
+    const random = seededRandom(Number.parseInt(store.storeId.slice(0, 8), 16) + this.#disk.frames);
+    const transfers = createTransfers({
+      bus,
+      nodeId: id,
+      store: transferStore(store),
+      clock,
+      random: random.fork(),
+      limits: { requestTimeoutMs: EXCHANGE_TIMEOUT_MS, leaseMs: 10_000, backoffMaxMs: 2_000 },
+      onFault: fault,
+    });
+    const handOvers = createHandOvers({
+      ...{ bus, store, membership, transfers, clock, random: random.fork() },
+      limits: { timeoutMs: EXCHANGE_TIMEOUT_MS, sweepMs: 4_000, backoffMaxMs: 4_000 },
+      onEvent: ({ type, ...details }) => log.add(id, `${type} ${Object.values(details).join(' ')}`),
+      onFault: fault,
+    });
+    return { transfers, handOvers };
   }
 
   #compareReplicas(

@@ -207,7 +207,7 @@ class Simulation {
     this.#broken.push(...checkLiveness(aftermath), ...checkRefusal(aftermath));
     this.#broken.push(...checkDerived(this.#cluster, this.#plan.partitions));
     this.#lookAtRings();
-    const members = this.#cluster.nodes.map(({ id }) => id);
+    const members = this.#cluster.members.map(({ id }) => id);
     this.#broken.push(...checkRings(this.#rings.views, this.#rings.latest(members)), ...this.#siblings.broken);
     const late = this.#requests.checkEndings(this.#clock.monotonicMs());
     this.#broken.push(...late.filter(({ what }) => what.startsWith('judge')));

@@ -7,6 +7,8 @@ export interface StoreWatcher {
   objectSeen?(node: string, id: RecordId, object: VersionedObject, how: string): void;
   /** The store says that it has it; `durable`: on disk. */
   objectStored?(node: string, id: RecordId, object: VersionedObject, durable: boolean): void;
+  /** The store has forgotten a record of a partition that is not its node's. */
+  recordDropped?(node: string, id: RecordId, object: VersionedObject): void;
   /** The store owes the stand-in record to nobody any more, and has dropped it; `kept`: what it holds as a replica itself. */
   hintDropped?(node: string, id: RecordId, object: VersionedObject, kept: VersionedObject | undefined): void;
 }
@@ -20,6 +22,9 @@ export function watchers(all: readonly StoreWatcher[]): Required<StoreWatcher> {
     objectStored: (...stored) => {
       for (const one of all) one.objectStored?.(...stored);
     },
+    recordDropped: (...dropped) => {
+      for (const one of all) one.recordDropped?.(...dropped);
+    },
     hintDropped: (...dropped) => {
       for (const one of all) one.hintDropped?.(...dropped);
     },
@@ -27,12 +32,12 @@ export function watchers(all: readonly StoreWatcher[]): Required<StoreWatcher> {
 }
 
 /** The store itself, but for a watcher who sees what is written, and one who is told of stand-in records that are not taken. */
-export function watchedStore(
-  store: Store,
+export function watchedStore<Watched extends Store>(
+  store: Watched,
   node: string,
   watcher: StoreWatcher,
   onRefused: (key: string, error: unknown) => void,
-): Store {
+): Watched {
   const see = (id: RecordId, bytes: Uint8Array, how: string): ((result: WriteResult) => WriteResult) => {
     const object = decodeObject(bytes);
     watcher.objectSeen?.(node, id, object, how);
@@ -41,7 +46,7 @@ export function watchedStore(
       return result;
     };
   };
-  const watched: Pick<Store, 'write' | 'submit' | 'writeHint' | 'hintDelivered'> = {
+  const watched: Pick<Store, 'write' | 'submit' | 'writeHint' | 'hintDelivered' | 'dropRecords'> = {
     write(id, bytes, options) {
       const stored = see(id, bytes, 'write');
       return store.write(id, bytes, options).then(stored);
@@ -55,6 +60,14 @@ export function watchedStore(
       const written = store.writeHint(id, bytes, owedTo, options);
       written.catch((error: unknown) => onRefused(id.key, error));
       return written.then(stored);
+    },
+    async dropRecords(partition, expected, maxItems) {
+      const { items } = store.fold({ partition }, ALL);
+      const dropped = await store.dropRecords(partition, expected, maxItems);
+      for (const { id, record } of items)
+        if (record !== undefined && readable(store).read(id) === undefined)
+          watcher.recordDropped?.(node, id, record.object);
+      return dropped;
     },
     async hintDelivered(id, target, digest) {
       const before = readable(store).readHint(id);
@@ -76,6 +89,8 @@ export function watchedStore(
     },
   });
 }
+
+const ALL = { maxItems: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY };
 
 export type Readable = Pick<Store, 'read' | 'readHint'>;
 
