@@ -1,7 +1,7 @@
 import type { Bus, Clock, Random } from '@ringfort/bus';
 import type { NodeMembership } from '@ringfort/membership';
 import type { SlotMove } from '@ringfort/ring';
-import type { RecordId, Store } from '@ringfort/storage';
+import type { Moves, RecordId, Store } from '@ringfort/storage';
 import { handOverTake } from './hand-over-contract.ts';
 import { backoffAfter, type Giving, isSameGiving, isWithoutPart, movingOf, strayOf } from './hand-over-core.ts';
 import { RunningGiving } from './hand-over-giving.ts';
@@ -53,12 +53,8 @@ export interface HandOverStats {
   readonly movesLeft: number;
 }
 
-/** Carries out what the ring says is to change hands, on both sides. Its first two are the writes' port (`Moves` of `@ringfort/storage`). */
-export interface HandOvers {
-  /** Who is to have a write of the partition before this node acknowledges it. */
-  forwardTo(partition: number): string | undefined;
-  /** The write was not forwarded; whether it may be acknowledged all the same. */
-  missed(id: RecordId, to: string, error: Error): boolean;
+/** Carries out what the ring says is to change hands, on both sides. What serves the node's writes is to be given it. */
+export interface HandOvers extends Moves {
   stats(): HandOverStats;
   /** Ends all attempts; what was not recorded goes on after the next start. */
   close(): void;

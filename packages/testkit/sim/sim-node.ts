@@ -11,7 +11,14 @@ import {
 import { type CountedBus, createBus } from '@ringfort/bus';
 import { type Coordinator, type CoordinatorLimits, createCoordinator } from '@ringfort/coordinator';
 import { createMembership, historyLogOverMeta, type Membership, type NodeMembership } from '@ringfort/membership';
-import { type Durability, type ServedStorage, type Store, type StoreEngine, serveStorage } from '@ringfort/storage';
+import {
+  type Durability,
+  type Moves,
+  type ServedStorage,
+  type Store,
+  type StoreEngine,
+  serveStorage,
+} from '@ringfort/storage';
 import { createVersioner, type RunMarkerStore, type Versioner } from '@ringfort/versioning';
 import { type SeededRandom, seededRandom, type VirtualClock } from '../src/index.ts';
 import type { EventLog } from './event-log.ts';
@@ -159,12 +166,17 @@ export class SimNode {
       random: random.fork(),
       onError: fault,
     });
-    const parts: { membership?: Membership } = {};
+    const parts: { membership?: Membership; handOvers?: HandOvers } = {};
+    const moves: Moves = {
+      forwardTo: (partition) => parts.handOvers?.forwardTo(partition),
+      missed: (record, to, error) => parts.handOvers?.missed(record, to, error) ?? true,
+    };
     const storage = serveStorage({
       bus,
       nodeId: id,
       store,
       isServing: () => parts.membership?.state === 'member',
+      moves,
       clock,
       logger: { warn: (details, message) => log.add(id, `${message} ${codeOf(details.error)}`) },
     });
@@ -189,6 +201,7 @@ export class SimNode {
       clock,
       random: random.fork(),
       limits,
+      moves,
       onFault: (error, where) => {
         if (where.startsWith('local')) storage.report(error);
         fault(error, where);
@@ -196,6 +209,7 @@ export class SimNode {
     });
     const antiEntropy = this.#compareReplicas({ bus, store, membership, clock, random, fault });
     const moving = this.#moveSlots({ bus, store, membership, clock, fault });
+    parts.handOvers = moving.handOvers;
     return { clock, transport, bus, store, versioner, storage, membership, coordinator, antiEntropy, ...moving };
   }
 

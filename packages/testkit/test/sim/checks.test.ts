@@ -160,7 +160,7 @@ describe('S4', () => {
   });
 
   it('finds a damaged context that was not refused as such', () => {
-    const aftermath = { unfilled: [], hintsLeft: [], unread: [], unwritten: [], activity: ['', ''] } as const;
+    const aftermath = { unfilled: [], hintsLeft: [], movesLeft: [], unread: [], unwritten: [], activity: ['', ''] } as const;
     expect(checkRefusal({ ...aftermath, damaged: 'INVALID_CONTEXT' })).toEqual([]);
     expect(checkRefusal({ ...aftermath, damaged: 'ok' })).toMatchObject([{ invariant: 'S4' }]);
   });
@@ -240,13 +240,14 @@ describe('S7', () => {
 });
 
 describe('L1', () => {
-  const well = { unfilled: [], hintsLeft: [], unread: [], unwritten: [], activity: ['idle', 'idle'] } as const;
+  const well = { unfilled: [], hintsLeft: [], movesLeft: [], unread: [], unwritten: [], activity: ['idle', 'idle'] } as const;
 
   it('finds nodes that stay apart, hints that stay, keys that are not served, and a cluster that is not quiet', () => {
     expect(checkLiveness(well)).toEqual([]);
     for (const ill of [
       { apart: 'n1 takes n2 for down' },
       { hintsLeft: ['n1 owes n2 3'] },
+      { movesLeft: ['slot 3/1 goes from n1 to n4'] },
       { unread: ['k'] },
       { unwritten: ['k'] },
       { activity: ['1 repair', '2 repairs'] as const },
