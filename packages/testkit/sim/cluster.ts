@@ -68,7 +68,7 @@ export class SimCluster {
   /** Whether no slot waits for the successor of a machine that is gone. */
   get isOneMayBeLost(): boolean {
     const { ring } = this;
-    if (ring === undefined || this.wiped.size > 0 || this.changes > 0) return false;
+    if (ring === undefined || this.wiped !== undefined || this.changes > 0) return false;
     if ([...this.lost].some((id) => ring.node(id) !== undefined)) return false;
     return Array.from({ length: ring.partitions }, (_, partition) => ring.moves(partition)).every((moves) =>
       moves.every(({ vacant }) => !vacant),

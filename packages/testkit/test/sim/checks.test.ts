@@ -160,7 +160,14 @@ describe('S4', () => {
   });
 
   it('finds a damaged context that was not refused as such', () => {
-    const aftermath = { unfilled: [], hintsLeft: [], movesLeft: [], unread: [], unwritten: [], activity: ['', ''] } as const;
+    const aftermath = {
+      unfilled: [],
+      hintsLeft: [],
+      movesLeft: [],
+      unread: [],
+      unwritten: [],
+      activity: ['', ''],
+    } as const;
     expect(checkRefusal({ ...aftermath, damaged: 'INVALID_CONTEXT' })).toEqual([]);
     expect(checkRefusal({ ...aftermath, damaged: 'ok' })).toMatchObject([{ invariant: 'S4' }]);
   });
@@ -240,7 +247,14 @@ describe('S7', () => {
 });
 
 describe('L1', () => {
-  const well = { unfilled: [], hintsLeft: [], movesLeft: [], unread: [], unwritten: [], activity: ['idle', 'idle'] } as const;
+  const well = {
+    unfilled: [],
+    hintsLeft: [],
+    movesLeft: [],
+    unread: [],
+    unwritten: [],
+    activity: ['idle', 'idle'],
+  } as const;
 
   it('finds nodes that stay apart, hints that stay, keys that are not served, and a cluster that is not quiet', () => {
     expect(checkLiveness(well)).toEqual([]);
