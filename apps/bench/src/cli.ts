@@ -1,6 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
+import { converge } from './converge/converge.ts';
+import { parseConvergeOptions } from './converge/options.ts';
+import { convergeText } from './converge/report.ts';
 import { parseRunOptions, type RunOptions } from './options.ts';
 import { profiled, profileReport } from './profile.ts';
 import { type Progress, progressOn } from './progress.ts';
@@ -30,6 +33,19 @@ How to read it:
   printed are medians over the rounds, and ratios of rounds next to each other. Compare ratios, not absolute figures.
   CPU us/op: of this client, and of all server processes together. p99.9 is what a patient user notices.
   Nothing is printed when an operation failed or a read returned what it must not.`;
+
+const CONVERGE_HELP = `
+Examples:
+  The curve (a million keys take some minutes and 3 GB on disk):
+    $ bench converge
+  What clients notice of it: compare p99.9 with that of the first row, where nothing differs
+    $ bench converge --keys 1000000 --diverging 0,1 --rate 200
+
+How to read it:
+  seconds            from the readiness of all nodes until every two replicas are known to be equal; they are compared every 5 s
+  bytes on the wire  all that was handed to nats-server, gossip and the nodes' start included
+  times theirs       these, by the bytes of the objects that one node lacked
+  ready after        a restart with so many keys, until the slowest node serves`;
 
 /** The command line. Exit codes: 0 a result was printed; 1 there is none; 2 an option is wrong; 130 interrupted. */
 export function createCli(context: CliContext): Command {
@@ -66,7 +82,27 @@ export function createCli(context: CliContext): Command {
       const result = await profiled(join(dir, 'client.cpuprofile'), () => measured(options, context));
       context.out.write(`${reportText(result, options)}\n${await profileReport(dir, Number(top))}\n`);
     });
+  addConverge(program, context);
   return program;
+}
+
+function addConverge(program: Command, { out, err, signal }: CliContext): void {
+  program
+    .command('converge')
+    .description('what anti-entropy costs: one replica of three lacks a share of the writes until all are equal')
+    .option('--keys <numbers>', 'keys that every node holds; several separated by commas', '1000,10000,100000,1000000')
+    .option('--diverging <percents>', 'share of them that one node is behind with', '0,0.1,1,10')
+    .option('--value-bytes <n>', 'bytes of a value (default: 200)')
+    .option('--rate <n>', 'gets and puts per second meanwhile, whose latency is told (default: 0)')
+    .option('--timeout <seconds>', 'that one exchange may take (default: 300)')
+    .option('--dir <dir>', 'where the nodes keep their files meanwhile (default: the temporary folder)')
+    .option('--json', 'print JSON instead of a table')
+    .addHelpText('after', CONVERGE_HELP)
+    .action(async (flags) => {
+      const options = parseConvergeOptions(flags);
+      const rows = await converge(options, { progress: progressOn(err), signal });
+      out.write(options.json ? `${JSON.stringify({ options, rows }, null, 2)}\n` : convergeText(rows, options));
+    });
 }
 
 function addRunOptions(command: Command): Command {
