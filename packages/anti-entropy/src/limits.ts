@@ -2,7 +2,7 @@
 export interface AntiEntropyLimits {
   /** How often each pair of replicas is compared; 0: never, unless this node is to be filled. */
   readonly intervalMs: number;
-  /** Exchanges that a node has begun and not ended. */
+  /** Exchanges that a node has begun and not ended; most of their time they wait, for the other side or to look again. */
   readonly maxExchanges: number;
   /** Of objects in one message; one that is larger travels alone. */
   readonly maxFrameBytes: number;
@@ -23,7 +23,7 @@ export interface AntiEntropyLimits {
 
 export const defaultLimits: AntiEntropyLimits = Object.freeze({
   intervalMs: 60_000,
-  maxExchanges: 4,
+  maxExchanges: 32,
   maxFrameBytes: 256 * 1024,
   maxFrameItems: 256,
   maxListItems: 512,

@@ -9,6 +9,8 @@ export interface Pair {
 interface KnownPair extends Pair {
   /** When they were equal last, as far as this node knows. */
   equalMs: number;
+  /** Decides between pairs that are as stale: each node has an order of its own, so that two do not bring a third the same at the same time. */
+  readonly rank: number;
   state: 'waiting' | 'differing' | 'exchanging';
   /** Whether all that the peer held at some time since this node began is here. */
   isMerged: boolean;
@@ -67,7 +69,7 @@ export class Rounds {
     for (const [id, partitions] of pairs) {
       const known = this.#peers.get(id);
       const of = (partition: number): KnownPair =>
-        known?.pairs.get(partition) ?? { peer: id, partition, equalMs: nowMs, state: 'waiting', isMerged: false };
+        known?.pairs.get(partition) ?? this.#newPair({ peer: id, partition }, nowMs);
       const isNew = known === undefined || partitions.some((partition) => !known.pairs.has(partition));
       peers.set(id, {
         id,
@@ -83,6 +85,10 @@ export class Rounds {
   #soonest(nowMs: number, partitions: Iterable<number>): number {
     const { intervalMs, isFilled } = this.#options;
     return intervalMs > 0 || ![...partitions].every(isFilled) ? nowMs : NEVER;
+  }
+
+  #newPair(pair: Pair, equalMs: number): KnownPair {
+    return { ...pair, equalMs, rank: this.#options.random(), state: 'waiting', isMerged: false };
   }
 
   /** The peer came back: it is compared with at once. */
@@ -167,15 +173,16 @@ export class Rounds {
     if (peer !== undefined) peer.dueMs = nowMs + this.#options.retryMs;
   }
 
-  /** The next pair to be exchanged, first those that fill this node, of these and of the others the most stale first; it counts as begun. */
+  /**
+   * The next pair to be exchanged, one of a partition at a time (after it the other may be equal): first those that fill this node, of these
+   * and of the others the most stale first; it counts as begun.
+   */
   nextExchange(isUp: (peer: string) => boolean): Pair | undefined {
     if (this.#exchanging >= this.#options.maxExchanges) return undefined;
+    const busy = new Set(this.#pairs('exchanging', () => true).map(({ partition }) => partition));
     let first: KnownPair | undefined;
-    for (const { id, pairs } of this.#peers.values()) {
-      if (!isUp(id)) continue;
-      for (const pair of pairs.values())
-        if (pair.state === 'differing' && (first === undefined || this.#goesBefore(pair, first))) first = pair;
-    }
+    for (const pair of this.#pairs('differing', isUp))
+      if (!busy.has(pair.partition) && (first === undefined || this.#goesBefore(pair, first))) first = pair;
     if (first === undefined) return undefined;
     first.state = 'exchanging';
     this.#exchanging += 1;
@@ -184,7 +191,13 @@ export class Rounds {
 
   #goesBefore(one: KnownPair, other: KnownPair): boolean {
     const isWanted = this.#isWanted(one);
-    return isWanted === this.#isWanted(other) ? one.equalMs < other.equalMs : isWanted;
+    if (isWanted !== this.#isWanted(other)) return isWanted;
+    return one.equalMs === other.equalMs ? one.rank < other.rank : one.equalMs < other.equalMs;
+  }
+
+  #pairs(state: KnownPair['state'], isWanted: (peer: string) => boolean): KnownPair[] {
+    const peers = [...this.#peers.values()].filter(({ id }) => isWanted(id));
+    return peers.flatMap(({ pairs }) => [...pairs.values()].filter((pair) => pair.state === state));
   }
 
   /** An exchange ended; `completed`: the two were equal when it began to look at them. One that failed waits for the next comparison. */
