@@ -17,6 +17,9 @@ const RECOVERY_MS = 5_000;
 const SETTLED_MS = 2_000;
 const REFUSED_MS = 20;
 
+/** Connections that are kept to each node: a node accepts one per turn of its event loop, and new ones would wait rather than be refused. */
+const POOLED = 64;
+
 interface Bottleneck {
   readonly name: string;
   readonly about: string;
@@ -67,7 +70,7 @@ function overloaded({ name, about, cluster, workers, times, narrow, widen }: Bot
     about,
     cluster,
     async run(context) {
-      const doors = [context.httpDoor(context.cluster.nodes, 64), await context.clientDoor()];
+      const doors = [context.httpDoor(context.cluster.nodes, POOLED), await context.clientDoor()];
       await context.warmUp({ doors, keys: WARM_KEYS, ratePerSecond: 150, durationMs: 6_000 });
       narrow(context);
       context.tell('measuring capacity');
