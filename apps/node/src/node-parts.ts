@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { type AntiEntropy, createAntiEntropy } from '@ringfort/anti-entropy';
 import { type Bus, type Clock, type MemoryNetwork, type Random, RemoteError } from '@ringfort/bus';
-import { type Coordinator, createCoordinator } from '@ringfort/coordinator';
+import { type Coordinator, createCoordinator, slotViewOf } from '@ringfort/coordinator';
 import { createMembership, historyLogOverMeta, type Membership, type NodeInfo } from '@ringfort/membership';
 import { openLmdbStore, type ServedStorage, type StorageError, type Store, serveStorage } from '@ringfort/storage';
 import { createVersioner, type Versioner } from '@ringfort/versioning';
@@ -173,6 +173,7 @@ export class NodeParts {
       nodeId: this.#config.id,
       store,
       isServing: () => this.#membership?.state === 'member',
+      slots: slotViewOf(this.#config.id, () => made(this.#membership, 'membership').ring),
       clock,
       logger: log,
     });

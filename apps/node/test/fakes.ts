@@ -218,6 +218,7 @@ export class FakeMembership implements Membership {
   async commit(): Promise<RingVersion> {
     throw new Error('no route commits yet');
   }
+  async syncHistory(): Promise<void> {}
   async abort(): Promise<ClusterPlan> {
     throw new Error('no route aborts yet');
   }

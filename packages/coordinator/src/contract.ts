@@ -21,7 +21,10 @@ const target = {
 /** The session's id and number of the request: a duplicate within the window is answered with the first one's result. */
 const session = { session: z.string().max(32).optional(), seq: z.int().min(0).optional() };
 
-export const getRequestSchema = z.object({ ...target, r: quorum.optional() });
+/** The version of the partition's slots by which a node forwards the request; a client sends none. */
+const slots = z.int().min(0).optional();
+
+export const getRequestSchema = z.object({ ...target, r: quorum.optional(), slots });
 export const putRequestSchema = z.object({
   ...target,
   ...session,
@@ -31,6 +34,7 @@ export const putRequestSchema = z.object({
   context: bytes.optional(),
   w: quorum.optional(),
   dw: quorum.optional(),
+  slots,
 });
 export const deleteRequestSchema = z.object({
   ...target,
@@ -39,6 +43,7 @@ export const deleteRequestSchema = z.object({
   r: quorum.optional(),
   w: quorum.optional(),
   dw: quorum.optional(),
+  slots,
 });
 export type GetRequest = z.infer<typeof getRequestSchema>;
 export type PutRequest = z.infer<typeof putRequestSchema>;

@@ -3,27 +3,22 @@ import type { Membership } from '@ringfort/membership';
 import { createOwnerGate, type Moves, type Store } from '@ringfort/storage';
 import type { Versioner } from '@ringfort/versioning';
 import { Admission } from './admission.ts';
-import type { DeleteRequest, GetReply, GetRequest, PutRequest, WriteReply } from './contract.ts';
-import * as contract from './contract.ts';
+import type { DeleteRequest, GetRequest, PutRequest, WriteReply } from './contract.ts';
 import { DuplicateWindow } from './dedupe.ts';
 import type { Counters, Effects } from './effects.ts';
-import { NotServingError, QuorumUnavailableError, TooManyHopsError } from './errors.ts';
-import { createForwarder, unreached } from './forward.ts';
+import { NotServingError } from './errors.ts';
 import { createHandoff } from './handoff.ts';
 import { type CoordinatorLimits, defaultLimits } from './limits.ts';
 import { createListing } from './listing.ts';
 import { createOperator } from './operator.ts';
-import type { Placed } from './placed.ts';
-import { forwardCandidates, roleOf } from './placement-core.ts';
 import type { CallOptions, Coordinator } from './port.ts';
 import { inspectReplicas } from './replicas.ts';
 import { createRequests } from './requests.ts';
 import { ResponseTime } from './response-time.ts';
+import { attempt, createRouting } from './routing.ts';
 import { serveCoordinator, type Verb, type Verbs } from './serve.ts';
 import { slotViewOf } from './slot-view.ts';
-import { locate, replicasOf } from './validate.ts';
 
-const MAX_HOPS = 2;
 /** Stories whose late answers are awaited, per request that may be under way. */
 const STORIES_PER_REQUEST = 4;
 
@@ -41,15 +36,6 @@ export interface CoordinatorOptions {
   readonly onFault?: ((fault: Error, where: string) => void) | undefined;
 }
 
-/** Either kind of request, as far as routing is concerned. */
-type Routed = {
-  bucket: string;
-  key: string;
-  sloppy?: boolean | undefined;
-  hops?: number | undefined;
-  ring?: GetRequest['ring'];
-};
-
 /**
  * The coordinator of a node (paper section 4.5): serves `get`, `put`, `delete`, `keys` and `replicas` on `node.<id>.coordinator` and, in the queue
  * group of all members, on `kv.<verb>`.
@@ -58,7 +44,7 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const fx = createEffects(options);
   const { membership, limits, counters, self } = fx;
   const requests = createRequests(fx);
-  const forwarder = createForwarder(fx);
+  const routing = createRouting(fx, requests);
   const handoff = createHandoff(fx, options.random, requests.repair);
   const listing = createListing(fx);
   const admission = new Admission(options.clock, limits);
@@ -92,68 +78,8 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     attempt(finish, () => work(finish));
   };
 
-  /** Where the key lies, and whether this node coordinates or who should. */
-  const route = (request: Routed, timeoutMs: number): { placed: Placed; candidates: readonly string[] } => {
-    const ring = membership.ring;
-    const id = locate(ring, limits, request.bucket, request.key);
-    const settings = ring.bucket(request.bucket);
-    const n = replicasOf(ring, settings);
-    const list = ring.preferenceList(id.partition);
-    const role = roleOf(self, list, n, fx.isUp);
-    const candidates = role === 'none' ? forwardCandidates(self, list, n, fx.isUp) : [];
-    return { placed: { id, list, settings, n, standIn: role === 'stand-in', timeoutMs }, candidates };
-  };
-
-  const asStandIn = (placed: Placed, request: Routed): Placed => {
-    if (request.sloppy === false) throw new QuorumUnavailableError(1, 0, 'not-applied', ['no primary is reachable']);
-    return { ...placed, standIn: true };
-  };
-
-  const checkHops = (request: Routed) => {
-    if ((request.hops ?? 0) >= MAX_HOPS) throw new TooManyHopsError(request.hops ?? 0);
-  };
-
-  /** The answer to a forwarded request; when no candidate could be reached, this node stands in. */
-  const settle = <R>(forwarded: Promise<R | typeof unreached>, standIn: () => void, done: Done<R>): void => {
-    forwarded.then(
-      (reply) => (reply === unreached ? attempt(done, standIn) : done(undefined, reply)),
-      (error: Error) => done(error),
-    );
-  };
-
-  const get = (request: GetRequest, timeoutMs: number, done: Done<GetReply>): void => {
-    const { placed, candidates } = route(request, timeoutMs);
-    if (candidates.length === 0) {
-      requests.get(placed, request, done);
-      return;
-    }
-    checkHops(request);
-    const forwarded = forwarder.read(contract.get, request, candidates, timeoutMs);
-    settle(forwarded, () => requests.get(asStandIn(placed, request), request, done), done);
-  };
-
-  const write = <Q extends PutRequest | DeleteRequest>(
-    verb: typeof contract.put | typeof contract.remove,
-    here: (placed: Placed, request: Q, done: Done<WriteReply>) => void,
-    request: Q,
-    timeoutMs: number,
-    done: Done<WriteReply>,
-  ): void => {
-    const { placed, candidates } = route(request, timeoutMs);
-    if (candidates.length === 0) {
-      here(placed, request, done);
-      return;
-    }
-    checkHops(request);
-    const forwardable = verb as unknown as typeof contract.put;
-    const forwarded = forwarder
-      .write(forwardable, request as unknown as PutRequest, candidates, timeoutMs)
-      .then((reply) => (reply === unreached ? reply : detached(reply)));
-    settle(forwarded, () => here(asStandIn(placed, request), request, done), done);
-  };
-
   /** Tells a client whose ring is another one than this node's. */
-  const markStale = <R extends object>({ ring }: Routed, done: Done<R>): Done<R> => {
+  const markStale = <R extends object>({ ring }: Pick<GetRequest, 'ring'>, done: Done<R>): Done<R> => {
     if (ring === undefined || ring.digest === membership.ring.version.digest) return done;
     return (error, reply) => done(error, reply === undefined ? undefined : { ...reply, staleRing: true });
   };
@@ -166,11 +92,11 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   ): void => duplicates.once(request.session, request.seq, (finish) => admit(finish, work), markStale(request, done));
 
   const verbs: Verbs = {
-    get: (request, timeoutMs, done) => admit(markStale(request, done), (finish) => get(request, timeoutMs, finish)),
-    put: (request, timeoutMs, done) =>
-      numbered(request, done, (finish) => write(contract.put, requests.put, request, timeoutMs, finish)),
+    get: (request, timeoutMs, done) =>
+      admit(markStale(request, done), (finish) => routing.get(request, timeoutMs, finish)),
+    put: (request, timeoutMs, done) => numbered(request, done, (finish) => routing.put(request, timeoutMs, finish)),
     delete: (request, timeoutMs, done) =>
-      numbered(request, done, (finish) => write(contract.remove, requests.delete, request, timeoutMs, finish)),
+      numbered(request, done, (finish) => routing.delete(request, timeoutMs, finish)),
     keys: (request, timeoutMs, done) => admit(done, (finish) => answer(listing(request, timeoutMs), finish)),
     replicas: (request, timeoutMs, done) =>
       admit(done, (finish) => answer(inspectReplicas(fx, request, timeoutMs), finish)),
@@ -206,19 +132,6 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
   };
 }
 
-/** Results of writes are remembered: in memory of their own, or each would hold on to the block that it arrived in. */
-function detached(reply: WriteReply): WriteReply {
-  return { ...reply, context: new Uint8Array(reply.context) };
-}
-
-function attempt<T>(done: Done<T>, work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    done(error as Error);
-  }
-}
-
 function answer<T>(work: Promise<T>, done: Done<T>): void {
   work.then(
     (reply) => done(undefined, reply),
@@ -241,7 +154,7 @@ function createEffects(options: CoordinatorOptions): Effects {
     self: membership.self,
     bus,
     store,
-    owner: createOwnerGate({ bus, slots: slotViewOf(membership), moves: options.moves }),
+    owner: createOwnerGate({ bus, slots: slotViewOf(membership.self, () => membership.ring), moves: options.moves }),
     membership,
     versioner,
     clock,

@@ -1,6 +1,7 @@
 import { type Contract, RemoteError } from '@ringfort/bus';
 import { codeOf, type Effects, isUnreachable, reportFailure } from './effects.ts';
 import { RequestDeadlineError } from './errors.ts';
+import { levelWith } from './levelling.ts';
 
 /** A request that any node may forward. */
 interface Forwardable {
@@ -30,8 +31,14 @@ export interface Forwarder {
   ): Promise<R | typeof unreached>;
 }
 
-/** Hands requests to a node that may coordinate them (paper section 6.4: server-driven coordination). */
+/**
+ * Hands requests to a node that may coordinate them (paper section 6.4: server-driven coordination). Rejects with `STALE_SLOTS`, once records
+ * were exchanged, when a node is no primary by what it knows: the request is to be routed anew.
+ */
 export function createForwarder(fx: Effects): Forwarder {
+  const levelled = (node: string, error: RemoteError) =>
+    new Promise<boolean>((resolve) => levelWith(fx, node, error, resolve));
+
   const ask = async <Q, R>(contract: Contract<Q, R>, body: Q, node: string, timeoutMs: number): Promise<R> => {
     fx.counters.forwarded += 1;
     try {
@@ -41,6 +48,7 @@ export function createForwarder(fx: Effects): Forwarder {
     } catch (error) {
       // A coordinator that passed its own deadline is alive: only a missing answer speaks against it.
       if (!(error instanceof RemoteError)) reportFailure(fx.membership, node, codeOf(error));
+      else if (codeOf(error) === 'STALE_SLOTS') await levelled(node, error);
       throw error;
     }
   };

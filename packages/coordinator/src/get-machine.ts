@@ -12,8 +12,8 @@ function isBeyondReach({ tally, plan }: GetTask): boolean {
 
 /**
  * The story of a get (paper sections 4.5 and 4.7): as many replicas are asked as the quorum takes, others when one of them fails or is silent; R answers
- * make the reply, late ones are still awaited, and then stale replicas are repaired, those that were not asked included. One root actor
- * tells many such stories one after the other.
+ * make the reply, late ones are still awaited, and then stale replicas are repaired, those that were not asked included. When the owners
+ * turn out to be others than the request was placed by, it is placed anew. One root actor tells many such stories one after the other.
  */
 export const getMachine = setup({
   types: {
@@ -32,6 +32,7 @@ export const getMachine = setup({
     take: assign(({ event }) => (event.type === 'get.start' ? { task: event.task } : {})),
     askReplicas: () => {},
     askOthers: () => {},
+    placeAnew: () => {},
     answer: () => {},
     failUnavailable: () => {},
     failDeadline: () => {},
@@ -67,6 +68,7 @@ export const getMachine = setup({
           { guard: 'quorumHopeless', target: 'awaitingLateAnswers', actions: 'failUnavailable' },
           { actions: 'askOthers' },
         ],
+        'slots.changed': { actions: 'placeAnew' },
         'hedge.due': { actions: 'askOthers' },
         'deadline.passed': { target: 'idle', actions: ['failDeadline', 'release'] },
       },

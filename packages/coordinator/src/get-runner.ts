@@ -6,8 +6,9 @@ import { QuorumUnavailableError, RequestDeadlineError } from './errors.ts';
 import { flatLogic } from './flat-logic.ts';
 import { getMachine } from './get-machine.ts';
 import { type GetEvent, type GetTask, type ReplicaCopy, UNREADABLE } from './get-task.ts';
-import { holdBack, nextInLine, type Placement, planPlaces } from './placement-core.ts';
-import { answered, failed, newTally, sent } from './quorum-core.ts';
+import { leavePlaces, levelWith, MAX_LEVELLINGS } from './levelling.ts';
+import { countable, holdBack, nextInLine, type Placement, planPlaces, spares } from './placement-core.ts';
+import { answered, failed, isHopeless, isMet, newTally, sent } from './quorum-core.ts';
 import { createReadRepair } from './read-repair.ts';
 import { RequestPool } from './request-pool.ts';
 import { replicasOf } from './validate.ts';
@@ -15,11 +16,15 @@ import { type WatchEvents, watch } from './watch.ts';
 
 const ANSWERED: GetEvent = { type: 'replica.answered' };
 const FAILED: GetEvent = { type: 'replica.failed' };
+const SLOTS_CHANGED: GetEvent = { type: 'slots.changed' };
 const TIME_IS_UP: WatchEvents<GetEvent> = { hedge: { type: 'hedge.due' }, deadline: { type: 'deadline.passed' } };
 
 export interface GetArguments {
   readonly id: RecordId;
   readonly list: readonly string[];
+  readonly owners: readonly string[];
+  /** The version of the partition's slots. */
+  readonly slots: number;
   readonly n: number;
   readonly r: number;
   readonly sloppy: boolean;
@@ -44,9 +49,13 @@ export function createGetRunner(fx: Effects): GetRunner {
 
   const ask = (task: GetTask, place: Placement) => {
     sent(task.tally, place);
+    send(task, place);
+  };
+
+  const send = (task: GetTask, place: Placement) => {
     const { partition, bucket, key } = task.id;
     const standIn = place.standsInFor === undefined ? undefined : true;
-    const body = { partition, bucket, key, have: task.have, standIn };
+    const body = { partition, bucket, key, have: task.have, standIn, slots: place.owns ? task.slots : undefined };
     const timeoutMs = task.deadlineMs - fx.clock.monotonicMs();
     const options = { timeoutMs, barrier: task.barrier };
     fx.bus.call(storageAddress(place.node), replicaRead, body, options, (error, reply) =>
@@ -61,7 +70,12 @@ export function createGetRunner(fx: Effects): GetRunner {
     reply: ReplicaReadReply | undefined,
   ) => {
     heard(fx, task, place, error);
-    if (task.teller === undefined) return;
+    if (task.teller === undefined || place.state === 'left') return;
+    if (error?.code === 'STALE_SLOTS' && task.levellings > 0) {
+      task.levellings -= 1;
+      levelWith(fx, place.node, error, (levelled) => onLevelled(task, place, levelled));
+      return;
+    }
     try {
       if (reply === undefined) throw error;
       checkBarrier(fx, task, reply.barrier);
@@ -75,7 +89,48 @@ export function createGetRunner(fx: Effects): GetRunner {
     task.teller.send(ANSWERED);
   };
 
-  const readHere = (task: GetTask, place: Placement) => {
+  /** The other knows the same as this node now: it is asked again, or all are asked who own the slots by now. */
+  const onLevelled = (task: GetTask, place: Placement, levelled: boolean) => {
+    if (task.teller === undefined || place.state === 'left') return;
+    const isSame = fx.membership.ring.slotVersion(task.id.partition) === task.slots;
+    if (levelled && isSame) {
+      send(task, place);
+      return;
+    }
+    if (levelled && task.done !== undefined) {
+      task.teller.send(SLOTS_CHANGED);
+      // What this node holds itself may be enough, or nothing may be.
+      if (isMet(task.tally) || isHopeless(task.tally, spares(task.plan))) task.teller.send(ANSWERED);
+      return;
+    }
+    refused(task, place, 'STALE_SLOTS');
+    task.teller.send(FAILED);
+  };
+
+  const placeAnew = (task: GetTask) => {
+    const { partition } = task.id;
+    const { ring } = fx.membership;
+    const { required } = task.tally;
+    leavePlaces(task.plan);
+    task.slots = ring.slotVersion(partition);
+    const list = ring.preferenceList(partition);
+    task.plan = planPlaces(list, task.n, task.plan.sloppy, fx.isUp, required, undefined, ring.owners(partition));
+    task.tally = newTally(required);
+    task.copies = [];
+    if (task.timer !== undefined) fx.wheel.cancel(task.timer);
+    readHere(task);
+    askReplicas(task);
+  };
+
+  /** What this node holds itself, if it is one of those to ask; then as many others are left as are wanted. */
+  const readHere = (task: GetTask) => {
+    const { plan, tally } = task;
+    const here = plan.places.find((place) => place.node === fx.self);
+    if (here !== undefined) readAt(task, here);
+    holdBack(plan, fx.self, tally.required - tally.answers);
+  };
+
+  const readAt = (task: GetTask, place: Placement) => {
     sent(task.tally, place);
     try {
       if (place.standsInFor === undefined) checkFilled(fx.store, task.id.partition);
@@ -99,6 +154,7 @@ export function createGetRunner(fx: Effects): GetRunner {
         actions: {
           askReplicas: ({ context }) => askReplicas(context.task!),
           askOthers: ({ context }) => askOthers(context.task!),
+          placeAnew: ({ context }) => placeAnew(context.task!),
           answer: ({ context }) => finish(context.task!, undefined),
           failUnavailable: ({ context }) => finish(context.task!, unavailable(context.task!, fx.clock.monotonicMs())),
           failDeadline: ({ context }) => finish(context.task!, new RequestDeadlineError(context.task!.timeoutMs)),
@@ -125,22 +181,27 @@ export function createGetRunner(fx: Effects): GetRunner {
   /** A replica was found stale outside of a read: all N are read anew, for the sake of the repair alone. */
   const readAll = (id: RecordId, ended: (whole: boolean) => void) => {
     const { ring } = fx.membership;
+    const { partition } = id;
     const n = replicasOf(ring, ring.bucket(id.bucket));
-    const list = ring.preferenceList(id.partition);
+    const [list, owners] = [ring.preferenceList(partition), ring.owners(partition)];
+    const slots = ring.slotVersion(partition);
     const timeoutMs = fx.limits.defaultTimeoutMs;
-    run({ id, list, n, r: n, sloppy: true, standIn: false, timeoutMs }, () => {}, ended);
+    run({ id, list, owners, slots, n, r: n, sloppy: true, standIn: false, timeoutMs }, () => {}, ended);
   };
 
   const { repair, repairAll } = createReadRepair(fx, readAll);
   const run = (args: GetArguments, done: GetDone, repaired?: (whole: boolean) => void) => {
-    const plan = planPlaces(args.list, args.n, args.sloppy, fx.isUp, args.r, args.standIn ? fx.self : undefined);
+    const { list, owners, n, r, sloppy, standIn } = args;
+    const plan = planPlaces(list, n, sloppy, fx.isUp, r, standIn ? fx.self : undefined, owners);
     const startMs = fx.clock.monotonicMs();
     const task: GetTask = {
       id: args.id,
-      n: Math.min(args.n, args.list.length),
+      n: Math.min(n, list.length),
+      slots: args.slots,
       plan,
-      tally: newTally(args.r),
-      refused: countable(plan.places) < args.r,
+      tally: newTally(r),
+      refused: countable(plan) < r,
+      levellings: standIn ? 0 : MAX_LEVELLINGS,
       timeoutMs: args.timeoutMs,
       startMs,
       deadlineMs: startMs + args.timeoutMs,
@@ -154,16 +215,10 @@ export function createGetRunner(fx: Effects): GetRunner {
       repaired,
     };
     fx.counters.stories += 1;
-    const here = task.refused ? undefined : plan.places.find((place) => place.node === fx.self);
-    if (here !== undefined) readHere(task, here);
-    holdBack(plan, fx.self, args.r - task.tally.answers);
+    if (!task.refused) readHere(task);
     task.teller!.send({ type: 'get.start', task });
   };
   return { run, repair: repairAll };
-}
-
-function countable(places: readonly Placement[]): number {
-  return places.reduce((count, place) => count + (place.counts ? 1 : 0), 0);
 }
 
 function fold(task: GetTask, object: VersionedObject): void {

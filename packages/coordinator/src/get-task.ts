@@ -20,10 +20,14 @@ export interface GetTask {
   readonly id: RecordId;
   /** How many primaries the key has. */
   readonly n: number;
-  readonly plan: PlacementPlan;
-  readonly tally: Tally;
+  /** The version of the partition's slots by which it is placed: only answers by this one make its quorum. */
+  slots: number;
+  plan: PlacementPlan;
+  tally: Tally;
   /** The strict quorum cannot be met by those that are up: fail at once, ask nobody. */
   readonly refused: boolean;
+  /** How often it may yet exchange records with a node that knows other owners. */
+  levellings: number;
   readonly timeoutMs: number;
   readonly startMs: number;
   readonly deadlineMs: number;
@@ -33,7 +37,7 @@ export interface GetTask {
   merged: VersionedObject | undefined;
   /** Digest of this node's own copy: replicas that hold the same answer without the object. */
   have: string | undefined;
-  readonly copies: ReplicaCopy[];
+  copies: ReplicaCopy[];
   /** Who tells its story; absent once it is over. */
   teller: PooledActor<GetEvent> | undefined;
   timer: Deadline | undefined;
@@ -48,5 +52,6 @@ export type GetEvent =
   | { readonly type: 'get.start'; readonly task: GetTask }
   | { readonly type: 'replica.answered' }
   | { readonly type: 'replica.failed' }
+  | { readonly type: 'slots.changed' }
   | { readonly type: 'hedge.due' }
   | { readonly type: 'deadline.passed' };

@@ -1,8 +1,11 @@
+import type { BusFailure } from '@ringfort/bus';
 import { replicaKeys } from '@ringfort/storage';
 import { z } from 'zod';
 import type { keysReplySchema, keysRequestSchema } from './contract.ts';
 import { codeOf, type Effects, reportFailure, storageAddress } from './effects.ts';
 import { InvalidCursorError, QuorumUnavailableError, RequestDeadlineError } from './errors.ts';
+import { levelWith, MAX_LEVELLINGS } from './levelling.ts';
+import { planPlaces } from './placement-core.ts';
 import { checkLength, replicasOf } from './validate.ts';
 
 /** Partitions asked at the same time. */
@@ -30,26 +33,34 @@ export function createListing(fx: Effects): (request: KeysRequest, timeoutMs: nu
     request: KeysRequest,
     after: string | undefined,
     deadlineMs: number,
+    levellings = MAX_LEVELLINGS,
   ): Promise<Slice> => {
     const { ring } = fx.membership;
     const settings = ring.bucket(request.bucket);
-    const primaries = ring.preferenceList(partition).slice(0, replicasOf(ring, settings));
-    const required = Math.min(settings.r, primaries.length);
-    const up = primaries.filter(fx.isUp);
+    const n = replicasOf(ring, settings);
+    const [owners, slots] = [ring.owners(partition), ring.slotVersion(partition)];
+    const { places } = planPlaces(ring.preferenceList(partition), n, false, fx.isUp, 0, undefined, owners);
+    const primaries = places.filter(({ standsInFor, counts }) => standsInFor === undefined && counts);
+    const required = Math.min(settings.r, n);
     const timeoutMs = deadlineMs - fx.clock.monotonicMs();
     if (timeoutMs <= 0) throw new RequestDeadlineError(0);
-    const body = { partition, bucket: request.bucket, limit: request.limit, ...(after === undefined ? {} : { after }) };
+    const body = { partition, bucket: request.bucket, limit: request.limit, after };
+    const stale: { node: string; error: BusFailure }[] = [];
     const answers = await Promise.all(
-      up.map((node) =>
-        fx.bus.request(storageAddress(node), replicaKeys, body, { timeoutMs }).catch((error: unknown) => {
+      primaries.map(({ node, owns }) => {
+        const asked = { ...body, ...(owns && { slots }) };
+        return fx.bus.request(storageAddress(node), replicaKeys, asked, { timeoutMs }).catch((error: BusFailure) => {
           reportFailure(fx.membership, node, codeOf(error));
+          if (codeOf(error) === 'STALE_SLOTS') stale.push({ node, error });
           return undefined;
-        }),
-      ),
+        });
+      }),
     );
     const heard = answers.filter((answer) => answer !== undefined);
-    if (heard.length < required) throw new QuorumUnavailableError(required, heard.length);
-    return unite(heard, request.limit);
+    if (heard.length >= required) return unite(heard, request.limit);
+    if (stale.length === 0 || levellings === 0) throw new QuorumUnavailableError(required, heard.length);
+    await Promise.all(stale.map(({ node, error }) => new Promise((resolve) => levelWith(fx, node, error, resolve))));
+    return slice(partition, request, after, deadlineMs, levellings - 1);
   };
 
   return async (request, timeoutMs) => {

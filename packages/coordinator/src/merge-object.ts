@@ -2,8 +2,9 @@ import type { Done } from '@ringfort/bus';
 import { decodeObject } from '@ringfort/versioning';
 import { type Effects, recordKey } from './effects.ts';
 import { QuorumUnavailableError, ValueTooLargeError } from './errors.ts';
+import { MAX_LEVELLINGS } from './levelling.ts';
 import type { MergeRequest } from './operator-contract.ts';
-import { planPlaces } from './placement-core.ts';
+import { countable, planPlaces } from './placement-core.ts';
 import { createPutRunner } from './put-runner.ts';
 import { newTally } from './quorum-core.ts';
 import { locate, replicasOf } from './validate.ts';
@@ -26,15 +27,20 @@ export function createMerger(fx: Effects): (request: MergeRequest, timeoutMs: nu
     const settings = ring.bucket(bucket);
     const n = replicasOf(ring, settings);
     const w = Math.min(settings.w, n);
-    const plan = planPlaces(ring.preferenceList(id.partition), n, true, fx.isUp, w);
-    const countable = plan.places.filter((place) => place.counts).length;
-    if (countable < w) throw new QuorumUnavailableError(w, countable, 'not-applied');
+    const [list, owners] = [ring.preferenceList(id.partition), ring.owners(id.partition)];
+    const plan = planPlaces(list, n, true, fx.isUp, w, undefined, owners);
+    if (countable(plan) < w) throw new QuorumUnavailableError(w, countable(plan), 'not-applied');
     const startMs = fx.clock.monotonicMs();
     runPut({
       id,
       recordKey: recordKey(id, false),
+      n,
+      slots: ring.slotVersion(id.partition),
       plan,
       tally: newTally(w, w),
+      levellings: MAX_LEVELLINGS,
+      isSubmitted: false,
+      committed: undefined,
       timeoutMs,
       startMs,
       deadlineMs: startMs + timeoutMs,
@@ -42,6 +48,7 @@ export function createMerger(fx: Effects): (request: MergeRequest, timeoutMs: nu
       // However old the object is, it is written now: who brings back what was deleted since has been told so.
       barrier: fx.store.label(id.partition),
       bytes,
+      syncs: Number.POSITIVE_INFINITY,
       syncsWanted: Number.POSITIVE_INFINITY,
       mayHaveApplied: false,
       teller: undefined,

@@ -1,3 +1,5 @@
+import { defaultReplication } from '@ringfort/ring';
+
 /** Where one copy of a request goes. */
 export interface Placement {
   readonly node: string;
@@ -5,8 +7,13 @@ export interface Placement {
   readonly standsInFor: string | undefined;
   /** Whether its answer counts towards the quorum. */
   readonly counts: boolean;
-  /** `silent`: taken for hung; nobody waits for its answer any more, but one that comes still counts. */
-  state: 'awaited' | 'silent' | 'answered' | 'failed';
+  /** Whether it owns a slot of the partition, and is asked as such. */
+  readonly owns: boolean;
+  /**
+   * `silent`: taken for hung; nobody waits for its answer any more, but one that comes still counts. `left`: the owners have changed, and
+   * the request was placed anew; its answer counts no more.
+   */
+  state: 'awaited' | 'silent' | 'answered' | 'failed' | 'left';
   /** A stand-in has been asked in its place, or was looked for in vain. */
   covered: boolean;
   /** It answered with an error: no stand-in takes its place, whose "not found" would hide what it may hold. */
@@ -27,8 +34,13 @@ export interface PlacementPlan {
   readonly uncovered: string[];
 }
 
-export function place(node: string, standsInFor: string | undefined, counts: boolean): Placement {
-  return { node, standsInFor, counts, state: 'awaited', covered: false, refused: false };
+export function place(node: string, standsInFor: string | undefined, counts: boolean, owns = false): Placement {
+  return { node, standsInFor, counts, owns, state: 'awaited', covered: false, refused: false };
+}
+
+/** Whether the first places of a preference list hold what was acknowledged: all but one who is yet to fill a vacant slot. */
+function holds(list: readonly string[], index: number, owners: readonly string[]): boolean {
+  return index >= defaultReplication || owners.includes(list[index]!);
 }
 
 /** The next healthy node of the preference list that is not yet a place. */
@@ -44,7 +56,8 @@ function nextStandIn(plan: PlacementPlan): string | undefined {
  * The first n healthy nodes of a preference list, stand-ins annotated (paper section 4.6). In strict mode stand-ins are asked as well,
  * so that the write reaches the primary later, but they do not count. `coordinator` is the stand-in that coordinates although it may
  * be further down the list, when no primary could be reached. "Down" is an opinion: where fewer than `required` are thought to be up, a
- * sloppy request asks the others all the same, as a last resort.
+ * sloppy request asks the others all the same, as a last resort. Who is yet to fill a vacant slot, and so is none of the `owners`, is asked
+ * as well, but counts only as that last resort.
  */
 export function planPlaces(
   list: readonly string[],
@@ -53,22 +66,37 @@ export function planPlaces(
   isUp: (node: string) => boolean,
   required = 0,
   coordinator?: string,
+  owners: readonly string[] = list,
 ): PlacementPlan {
   const count = Math.min(n, list.length);
   const plan: PlacementPlan = { list, sloppy, isUp, places: [], reserve: [], nextFallback: count, uncovered: [] };
+  const first = coordinator === undefined ? 0 : 1;
   if (coordinator !== undefined) plan.places.push(place(coordinator, list[0], sloppy));
-  for (let i = coordinator === undefined ? 0 : 1; i < count; i++) {
+  for (let i = first; i < count; i++) {
     const node = list[i]!;
-    if (isUp(node)) plan.places.push(place(node, undefined, true));
+    if (isUp(node)) plan.places.push(place(node, undefined, holds(list, i, owners), owners.includes(node)));
   }
-  for (let i = coordinator === undefined ? 0 : 1; i < count; i++) {
+  for (let i = first; i < count; i++) {
     const primary = list[i]!;
-    if (!isUp(primary)) addStandIn(plan, primary);
+    if (!isUp(primary)) addStandIn(plan, primary, holds(list, i, owners));
   }
-  if (sloppy && plan.places.length < required) {
-    for (const primary of plan.uncovered.splice(0)) plan.places.push(place(primary, undefined, true));
-  }
+  if (sloppy && countable(plan) < required) askEverybody(plan, owners);
   return plan;
+}
+
+/** How many of the places count. */
+export function countable({ places }: PlacementPlan): number {
+  let count = 0;
+  for (const one of places) if (one.counts) count += 1;
+  return count;
+}
+
+function askEverybody(plan: PlacementPlan, owners: readonly string[]): void {
+  plan.places.forEach((one, at) => {
+    if (!one.counts) plan.places[at] = { ...one, counts: true };
+  });
+  for (const primary of plan.uncovered.splice(0))
+    plan.places.push(place(primary, undefined, true, owners.includes(primary)));
 }
 
 /**
@@ -81,7 +109,7 @@ export function holdBack(plan: PlacementPlan, self: string, wanted: number): voi
   if (!places.every((p) => p.standsInFor === undefined) || !places.some((p) => p.node === self)) return;
   let asked = 0;
   for (let i = 0; i < places.length; i++) {
-    if (places[i]!.node === self || asked++ < wanted) continue;
+    if (places[i]!.node === self || (places[i]!.counts && asked++ < wanted)) continue;
     plan.reserve.push(...places.splice(i--, 1));
   }
 }
@@ -95,30 +123,34 @@ export function nextInLine(plan: PlacementPlan): Placement[] {
   for (const place of [...plan.places]) {
     if (place.covered || place.refused || (place.state !== 'failed' && place.state !== 'silent')) continue;
     place.covered = true;
-    const standIn = addStandIn(plan, place.standsInFor ?? place.node);
+    const standIn = addStandIn(plan, place.standsInFor ?? place.node, place.counts);
     if (standIn !== undefined) next.push(standIn);
   }
   return next;
 }
 
-/** Adds a stand-in for the primary and returns it; with none left, the primary is noted as uncovered. */
-export function addStandIn(plan: PlacementPlan, primary: string): Placement | undefined {
+/**
+ * Adds a stand-in for the primary and returns it; with none left, the primary is noted as uncovered.
+ * @param counts whether the primary's answer would count
+ */
+export function addStandIn(plan: PlacementPlan, primary: string, counts = true): Placement | undefined {
   const node = nextStandIn(plan);
   if (node === undefined) {
     if (!plan.uncovered.includes(primary)) plan.uncovered.push(primary);
     return undefined;
   }
-  const added = place(node, primary, plan.sloppy);
+  const added = place(node, primary, plan.sloppy && counts);
   plan.places.push(added);
   return added;
 }
 
 /** How many more, whose answers count, may yet be asked: primaries in reserve, and stand-ins for those that failed. */
 export function spares(plan: PlacementPlan): number {
-  const reserve = plan.reserve.length;
+  let reserve = 0;
+  for (const p of plan.reserve) if (p.counts) reserve += 1;
   if (!plan.sloppy) return reserve;
   let wanted = 0;
-  for (const p of plan.places) if (p.state === 'failed' && !p.covered && !p.refused) wanted += 1;
+  for (const p of plan.places) if (p.counts && p.state === 'failed' && !p.covered && !p.refused) wanted += 1;
   let free = 0;
   for (let i = plan.nextFallback; i < plan.list.length && free < wanted; i++)
     if (isFree(plan, plan.list[i]!)) free += 1;

@@ -6,7 +6,8 @@ import { isHopeless, isMet, isSettled } from './quorum-core.ts';
 /**
  * The story of a put (paper sections 4.5 and 4.6): the object is committed here and sent to the other replicas, or their stand-ins, at the same
  * time; W answers make the reply; who fails or stays silent gets a stand-in that keeps a hint, also after the reply. Deletes are puts of
- * a tombstone.
+ * a tombstone. When the owners turn out to be others than the write was placed by, it is placed anew: the same object, with those who own
+ * the slots by now.
  */
 export const putMachine = setup({
   types: {
@@ -22,6 +23,7 @@ export const putMachine = setup({
     take: assign(({ event }) => (event.type === 'put.start' ? { task: event.task } : {})),
     replicate: () => {},
     leaveHints: () => {},
+    placeAnew: () => {},
     answer: () => {},
     failUnavailable: () => {},
     failDeadline: () => {},
@@ -45,6 +47,7 @@ export const putMachine = setup({
           { guard: 'quorumHopeless', target: 'awaitingLateAnswers', actions: ['leaveHints', 'failUnavailable'] },
           { actions: 'leaveHints' },
         ],
+        'slots.changed': { actions: 'placeAnew' },
         'hedge.due': { actions: 'leaveHints' },
         'deadline.passed': { target: 'idle', actions: ['leaveHints', 'failDeadline', 'release'] },
       },

@@ -42,9 +42,9 @@ export function createRequests(fx: Effects): Requests {
   });
 
   const read = (placed: Placed, request: Pick<GetRequest, 'r' | 'sloppy'>, done: GetDone) => {
-    const { id, list, n, standIn, timeoutMs, settings } = placed;
+    const { id, list, owners, slots, n, standIn, timeoutMs, settings } = placed;
     const r = request.r === undefined ? Math.min(settings.r, n) : resolveQuorum('r', request.r, settings.n);
-    runGet({ id, list, n, r, sloppy: request.sloppy ?? true, standIn, timeoutMs }, done);
+    runGet({ id, list, owners, slots, n, r, sloppy: request.sloppy ?? true, standIn, timeoutMs }, done);
   };
 
   const toGetReply = (object: VersionedObject | undefined): GetReply => {

@@ -1,11 +1,11 @@
-import type { Membership } from '@ringfort/membership';
+import type { Ring } from '@ringfort/ring';
 import type { SlotView } from '@ringfort/storage';
 
-/** What a node's history says of the partitions that it serves, as `serveStorage` asks for it. */
-export function slotViewOf(membership: Pick<Membership, 'self' | 'ring'>): SlotView {
+/** What a node's history says of the partitions that it serves, as `serveStorage` asks for it. @param ring as it is now */
+export function slotViewOf(self: string, ring: () => Ring): SlotView {
   return {
-    slotVersion: (partition) => membership.ring.slotVersion(partition),
-    isOwner: (partition) => membership.ring.owners(partition).includes(membership.self),
-    ringVersion: () => membership.ring.version,
+    slotVersion: (partition) => ring().slotVersion(partition),
+    isOwner: (partition) => ring().owners(partition).includes(self),
+    ringVersion: () => ring().version,
   };
 }

@@ -17,8 +17,9 @@ import type { PutRequest, WriteReply } from './contract.ts';
 import { codeOf, type Effects, recordKey } from './effects.ts';
 import { QuorumUnavailableError, TooManySiblingsError, ValueTooLargeError } from './errors.ts';
 import { InFlightWrites } from './in-flight.ts';
+import { MAX_LEVELLINGS } from './levelling.ts';
 import type { Placed } from './placed.ts';
-import { type PlacementPlan, planPlaces } from './placement-core.ts';
+import { countable, type PlacementPlan, planPlaces } from './placement-core.ts';
 import { createPutRunner } from './put-runner.ts';
 import { newTally, resolveQuorum } from './quorum-core.ts';
 
@@ -72,10 +73,9 @@ export function createWritePath(
     return fx.store.durability === 'interval' ? { w, durable: 1, syncs: 1 } : { w, durable: w, syncs: Infinity };
   };
 
-  const planOf = ({ list, n, standIn }: Placed, request: WriteSettings, w: number): PlacementPlan => {
-    const plan = planPlaces(list, n, request.sloppy ?? true, fx.isUp, w, standIn ? fx.self : undefined);
-    const countable = plan.places.filter((place) => place.counts).length;
-    if (countable < w) throw new QuorumUnavailableError(w, countable, 'not-applied');
+  const planOf = ({ list, owners, n, standIn }: Placed, request: WriteSettings, w: number): PlacementPlan => {
+    const plan = planPlaces(list, n, request.sloppy ?? true, fx.isUp, w, standIn ? fx.self : undefined, owners);
+    if (countable(plan) < w) throw new QuorumUnavailableError(w, countable(plan), 'not-applied');
     return plan;
   };
 
@@ -145,14 +145,20 @@ export function createWritePath(
     runPut({
       id: placed.id,
       recordKey: key,
+      n: placed.n,
+      slots: placed.slots,
       plan,
       tally: newTally(w, durable),
+      levellings: placed.standIn ? 0 : MAX_LEVELLINGS,
+      isSubmitted: false,
+      committed: undefined,
       timeoutMs: placed.timeoutMs,
       startMs,
       deadlineMs: startMs + placed.timeoutMs,
       actor: dot.actor,
       barrier,
       bytes,
+      syncs,
       syncsWanted: syncs,
       mayHaveApplied: false,
       teller: undefined,

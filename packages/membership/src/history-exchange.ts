@@ -26,6 +26,7 @@ export class HistoryExchange {
   readonly #options: HistoryExchangeOptions;
   #running = 0;
   readonly #waiting: (() => void)[] = [];
+  readonly #urgent = new Map<string, Promise<void>>();
 
   constructor(options: HistoryExchangeOptions) {
     this.#options = options;
@@ -48,6 +49,19 @@ export class HistoryExchange {
       if (next === undefined) this.#running -= 1;
       else next();
     }
+  }
+
+  /**
+   * As {@link level}, for requests that wait for it, because the peer was seen to know another history than this one: they share one comparison.
+   * @param told the version that the peer has
+   */
+  levelNow(node: string, told: RingVersion | undefined, timeoutMs: number): Promise<void> {
+    if (told !== undefined) this.#options.news.noteVersion(node, told);
+    const running = this.#urgent.get(node);
+    if (running !== undefined) return running;
+    const begun = this.level(node, timeoutMs, noop).finally(() => this.#urgent.delete(node));
+    this.#urgent.set(node, begun);
+    return begun;
   }
 
   /** Whether there is nothing to compare: the peer told that it holds the same, or what cannot be made the same. */
@@ -101,3 +115,5 @@ export class HistoryExchange {
     return JSON.stringify([keeper.history.version, news.versionOf(node)]);
   }
 }
+
+function noop(): void {}

@@ -67,6 +67,7 @@ class ClusterMembership implements NodeMembership {
   readonly #changes: ClusterChanges;
   readonly #machine: ActorRefFrom<typeof membershipMachine>;
   readonly #disagreed = new Set<string>();
+  readonly #syncTimeoutMs: number;
   #stopServing: (() => void) | undefined;
   #services: Services | undefined;
   #folded = emptyHistory;
@@ -89,6 +90,7 @@ class ClusterMembership implements NodeMembership {
     this.#gossip = gossip;
     this.#histories = histories;
     const { probeTimeoutMs, gossipMs, suspectAfterMs } = intervals;
+    this.#syncTimeoutMs = intervals.gossipTimeoutMs;
     this.#detection = new Detection({
       ...{ self: self.id, bus, clock, random, gossip, news: this.#news, reporting },
       ...{ probeTimeoutMs, gossipMs, suspectAfterMs },
@@ -163,6 +165,10 @@ class ClusterMembership implements NodeMembership {
 
   history(): readonly MembershipRecord[] {
     return [...this.#keeper.history.records.values()];
+  }
+
+  syncHistory(node: string, told?: RingVersion): Promise<void> {
+    return this.#histories.levelNow(node, told, this.#syncTimeoutMs);
   }
 
   on(listener: (event: MembershipEvent) => void): { unsubscribe(): void } {

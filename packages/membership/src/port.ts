@@ -32,6 +32,12 @@ export interface Membership {
   reportSuccess(node: string): void;
   peers(): readonly PeerStatus[];
   history(): readonly MembershipRecord[];
+  /**
+   * Exchanges records with a member until both know the same, as far as that can be. For requests that found that they do not; it is
+   * cheap to ask for it many times at once. Rejects as the bus does.
+   * @param told the version of the history that the member has
+   */
+  syncHistory(node: string, told?: RingVersion): Promise<void>;
   on(listener: (event: MembershipEvent) => void): { unsubscribe(): void };
   /** Writes a `bucket.configured` record, durable when resolved. `BUCKET_CONFLICT_FIXED` when it would change `conflict`. */
   configureBucket(bucket: string, settings: BucketSettings): Promise<BucketSettings>;

@@ -52,7 +52,7 @@ export function createOwnerGate({ bus, slots: view, moves = noMoves }: OwnerGate
     const options = { timeoutMs: Math.max(1, Math.min(MAX_FORWARD_MS, within.timeoutMs)), barrier: within.barrier };
     bus.call(`node.${to}.storage`, replicaWrite, body, options, (error) => {
       if (error === undefined || moves.missed({ partition, bucket, key }, to, error)) acknowledge(write, done);
-      else done(stale(partition, slots, true));
+      else done(stale(partition, slots ?? view?.slotVersion(partition), true));
     });
   };
 

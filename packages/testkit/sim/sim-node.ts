@@ -9,8 +9,9 @@ import {
   transferStore,
 } from '@ringfort/anti-entropy';
 import { type CountedBus, createBus } from '@ringfort/bus';
-import { type Coordinator, type CoordinatorLimits, createCoordinator } from '@ringfort/coordinator';
+import { type Coordinator, type CoordinatorLimits, createCoordinator, slotViewOf } from '@ringfort/coordinator';
 import { createMembership, historyLogOverMeta, type Membership, type NodeMembership } from '@ringfort/membership';
+import { emptyRing } from '@ringfort/ring';
 import {
   type Durability,
   type Moves,
@@ -176,6 +177,7 @@ export class SimNode {
       nodeId: id,
       store,
       isServing: () => parts.membership?.state === 'member',
+      slots: slotViewOf(id, () => parts.membership?.ring ?? emptyRing),
       moves,
       clock,
       logger: { warn: (details, message) => log.add(id, `${message} ${codeOf(details.error)}`) },

@@ -40,6 +40,7 @@ export class FixedMembership implements Membership {
     return { unsubscribe: () => this.#listeners.delete(listener) };
   }
   configureBucket = unchanging;
+  syncHistory = unchanging;
   plan = unchanging;
   commit = unchanging;
   abort = unchanging;

@@ -1,10 +1,10 @@
 import { type Bus, type Clock, type MemoryNetwork, memoryBus, memoryNetwork, systemRandom } from '@ringfort/bus';
 import type { FailureReason, Membership, MembershipEvent } from '@ringfort/membership';
 import { type BucketSettings, foldHistory, type MembershipRecord, partitionOf, type Ring } from '@ringfort/ring';
-import { type DiskHook, memoryStore, type RecordId, type Store, serveStorage } from '@ringfort/storage';
+import { type DiskHook, type Moves, memoryStore, type RecordId, type Store, serveStorage } from '@ringfort/storage';
 import { virtualClock } from '@ringfort/testkit';
 import { createVersioner, type Versioner } from '@ringfort/versioning';
-import { type Coordinator, type CoordinatorLimits, createCoordinator } from '../../src/index.ts';
+import { type Coordinator, type CoordinatorLimits, createCoordinator, slotViewOf } from '../../src/index.ts';
 
 /** A membership whose ring is given and whose liveness the test sets by hand. */
 export class FixedMembership implements Membership {
@@ -23,6 +23,11 @@ export class FixedMembership implements Membership {
     this.failures.push({ node, reason });
   }
   reportSuccess(): void {}
+  /** The history says something else now. */
+  setRing(ring: Ring): void {
+    this.ring = ring;
+    for (const listener of this.#listeners) listener({ type: 'ring.changed', ring });
+  }
   setDown(node: string, down: boolean): void {
     if (this.down.has(node) === down) return;
     if (down) this.down.add(node);
@@ -41,6 +46,9 @@ export class FixedMembership implements Membership {
   }
   async configureBucket(): Promise<never> {
     throw new Error('buckets are configured in the history that the cluster is made with');
+  }
+  async syncHistory(_node: string): Promise<void> {
+    return unchanging();
   }
   plan = unchanging;
   commit = unchanging;
@@ -93,6 +101,9 @@ export interface TestClusterOptions {
   readonly maxHintBytesPerTarget?: number;
   /** 0: every record is read from the simulated disk. */
   readonly cacheBytes?: number;
+  /** What a node knows of the cluster; by default what all were founded with, for good. */
+  readonly membershipOf?: (id: string) => FixedMembership;
+  readonly movesOf?: (id: string) => Moves;
 }
 
 /** A founded cluster of real stores, buses and coordinators in one process, on virtual time; only liveness is in the test's hand. */
@@ -164,9 +175,18 @@ async function startNode(
   { clock, network, ring, options, disk }: Surroundings,
 ): Promise<TestNode> {
   const bus = memoryBus({ network, cluster: 'test', self: `node.${id}` });
-  const membership = new FixedMembership(id, ring);
+  const membership = options.membershipOf?.(id) ?? new FixedMembership(id, ring);
+  const moves = options.movesOf?.(id);
   const versioner = await createVersioner({ random: (count) => systemRandom.bytes(count) });
-  const served = serveStorage({ bus, nodeId: id, store, clock, isServing: () => node.isServing });
+  const served = serveStorage({
+    bus,
+    nodeId: id,
+    store,
+    clock,
+    isServing: () => node.isServing,
+    slots: slotViewOf(id, () => membership.ring),
+    moves,
+  });
   const coordinator = createCoordinator({
     bus,
     store,
@@ -175,6 +195,7 @@ async function startNode(
     clock,
     random: systemRandom,
     limits: options.limits,
+    moves,
   });
   const node: TestNode = {
     id,
@@ -203,7 +224,12 @@ async function startNode(
   return node;
 }
 
-function history(ids: readonly string[], buckets: Readonly<Record<string, BucketSettings>>): MembershipRecord[] {
+/** What these nodes were founded with. */
+export function history(
+  ids: readonly string[],
+  buckets: Readonly<Record<string, BucketSettings>> = {},
+  partitions = 64,
+): MembershipRecord[] {
   const founders = [...ids].sort();
   const founding = founders.map(
     (node): MembershipRecord => ({
@@ -215,7 +241,7 @@ function history(ids: readonly string[], buckets: Readonly<Record<string, Bucket
       weight: 1,
       zone: 'a',
       founders,
-      partitions: 64,
+      partitions,
     }),
   );
   const made = Object.entries(buckets).map(
