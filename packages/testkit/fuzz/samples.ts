@@ -94,11 +94,12 @@ function drawKvAsk(random: SeededRandom): readonly [Contract, unknown] {
 function drawStorageAsk(random: SeededRandom): readonly [Contract, unknown] {
   const id = { partition: random.below(64), ...drawPlace(random) };
   const have = '0123456789abcdef';
+  const slots = random.below(3) * 2 ** 32 + 17;
   return random.pick<() => readonly [Contract, unknown]>([
-    () => [storage.replicaRead as Contract, { ...id, ...maybe(random, { have, standIn: true }) }],
+    () => [storage.replicaRead as Contract, { ...id, ...maybe(random, { have, standIn: true, slots }) }],
     () => [
       storage.replicaWrite as Contract,
-      { ...id, object: drawObjectBytes(random), ...maybe(random, { sync: true, owedTo: ['n2'] }) },
+      { ...id, object: drawObjectBytes(random), ...maybe(random, { sync: true, owedTo: ['n2'], slots }) },
     ],
     () => [storage.replicaVerify as Contract, { items: [id, { ...id, digest: have }] }],
     () => [storage.replicaKeys as Contract, { partition: id.partition, bucket: openBucket, after: 'k', limit: 9 }],
