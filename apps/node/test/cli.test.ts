@@ -29,7 +29,7 @@ interface Told {
 /** Runs a command line against the fake node, as `main.ts` does. */
 async function ringfort(
   args: readonly string[],
-  options: { stdin?: string; env?: NodeJS.ProcessEnv } = {},
+  options: { stdin?: string; answer?: string; env?: NodeJS.ProcessEnv } = {},
 ): Promise<Told> {
   const out: Buffer[] = [];
   const err: string[] = [];
@@ -39,6 +39,10 @@ async function ringfort(
     err: (line) => void err.push(line),
     stdinIsTty: options.stdin === undefined,
     readStdin: async () => Buffer.from(options.stdin ?? ''),
+    question: async (asked) => {
+      err.push(asked);
+      return options.answer ?? '';
+    },
     stdin: async function* () {
       yield Buffer.from(options.stdin ?? '');
     },
@@ -189,6 +193,58 @@ describe('cluster plan', () => {
   });
 });
 
+describe('changes of the cluster', () => {
+  it('are shown, asked about, and committed as they were planned', async () => {
+    const refused = await ringfort(['cluster', 'leave', 'n2'], { answer: 'n' });
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('nothing was changed') });
+    expect(node.membership.committed).toEqual([]);
+    const { code, out } = await ringfort(['cluster', 'leave', 'n2'], { answer: 'y' });
+    expect(code).toBe(0);
+    expect(out).toMatch(/^plan for ring [\s\S]*n2\s.*leaves[\s\S]*committed: ring [0-9a-f]{16} \(4 records\)/);
+    const basedOn = { size: 3, digest: expect.stringMatching(/^[0-9a-f]{16}$/) };
+    expect(node.membership.committed).toEqual([{ basedOn, changes: [{ type: 'leave', node: 'n2' }] }]);
+    node.membership.committed.length = 0;
+    expect(await ringfort(['cluster', 'remove', 'n3'], { stdin: '' })).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('--yes'),
+    });
+    const added = await ringfort(['cluster', 'add', 'n6', '-w', '2', '--yes', '--json'], { stdin: '' });
+    expect(JSON.parse(added.out).ringVersion.size).toBe(4);
+    expect(node.membership.committed[0]?.changes).toEqual([{ type: 'add', node: 'n6', weight: 2 }]);
+  });
+
+  it('are committed from what a plan printed', async () => {
+    node.membership.committed.length = 0;
+    const planned = await ringfort(['cluster', 'plan', 'reweight', 'n2', '3', '--json']);
+    expect(await ringfort(['cluster', 'commit'], { stdin: planned.out })).toMatchObject({ code: 0 });
+    expect(node.membership.committed[0]?.changes).toEqual([{ type: 'reweight', node: 'n2', weight: 3 }]);
+    expect(await ringfort(['cluster', 'commit'], { stdin: '{' })).toMatchObject({ code: 64 });
+    expect(await ringfort(['cluster', 'commit'], { stdin: '{}' })).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('INVALID_BODY'),
+    });
+  });
+
+  it('are taken back', async () => {
+    const { code, out } = await ringfort(['cluster', 'abort', '--yes']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/stay n2[\s\S]*It is taken back\./);
+  });
+
+  it('are followed until every slot is where it should be', async () => {
+    expect((await ringfort(['cluster', 'status'])).out).toMatch(/^every slot is where it should be: ring/);
+    const base = { partition: 7, replica: 1, turn: 0, vacant: false, recorders: ['n1'], recorded: [] };
+    node.membership.moving = [
+      { ...base, from: 'n1', to: 'n3' },
+      { ...base, partition: 8, from: 'n2', to: 'n3', vacant: true },
+    ];
+    const { out } = await ringfort(['cluster', 'status']);
+    node.membership.moving = [];
+    expect(out).toMatch(/^\[-{30}\] 0 of 2 slots have changed hands/);
+    expect(out).toMatch(/n1 -> n3: 1\n {2}n2, which is gone, -> n3: 1/);
+  });
+});
+
 describe('failures', () => {
   it('are told in one line with the code of the node', async () => {
     node.coordinator.failure = coded('QUORUM_UNAVAILABLE', { outcome: 'indeterminate' }, 'only 1 of 2 answered');
@@ -263,6 +319,7 @@ describe('help', () => {
     ['status'],
     ['cluster'],
     ['cluster', 'plan'],
+    ['cluster', 'commit'],
   ])('ringfort %s --help has examples', async (...command) => {
     const { code, out } = await ringfort([...command, '--help']);
     expect(code).toBe(0);

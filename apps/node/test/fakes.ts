@@ -27,6 +27,7 @@ import {
   type Ring,
   type RingNode,
   type RingVersion,
+  type SlotMove,
 } from '@ringfort/ring';
 import { pino } from 'pino';
 import { limitsSchema, type NodeLimits, type TokenConfig } from '../src/config.ts';
@@ -156,6 +157,9 @@ export class FakeMembership implements Membership {
   readonly self = 'n1';
   state: MembershipState = 'member';
   readonly made = new Map<string, BucketSettings>();
+  readonly committed: Pick<ClusterPlan, 'basedOn' | 'changes'>[] = [];
+  moving: readonly SlotMove[] = [];
+  records: readonly MembershipRecord[] = [];
   failure: unknown;
 
   get ring(): Ring {
@@ -177,7 +181,7 @@ export class FakeMembership implements Membership {
       owners: () => ['n1', 'n2', 'n3'],
       targets: () => ['n1', 'n2', 'n3'],
       slotVersion: () => 0,
-      moves: () => [],
+      moves: (partition) => this.moving.filter((move) => move.partition === partition),
       partitionsOf: () => Array.from({ length: 256 }, (_, partition) => partition),
     };
   }
@@ -195,7 +199,7 @@ export class FakeMembership implements Membership {
     ];
   }
   history() {
-    return [];
+    return this.records;
   }
   on() {
     return { unsubscribe() {} };
@@ -215,12 +219,18 @@ export class FakeMembership implements Membership {
     });
     return planChanges(extendHistory(emptyHistory, founding), changes, this.self);
   }
-  async commit(): Promise<RingVersion> {
-    throw new Error('no route commits yet');
+  async commit({ basedOn, changes }: Pick<ClusterPlan, 'basedOn' | 'changes'>): Promise<RingVersion> {
+    if (this.failure !== undefined) throw this.failure;
+    this.committed.push({ basedOn, changes });
+    return { size: basedOn.size + changes.length, digest: basedOn.digest };
   }
   async syncHistory(): Promise<void> {}
   async abort(): Promise<ClusterPlan> {
-    throw new Error('no route aborts yet');
+    if (this.failure !== undefined) throw this.failure;
+    return {
+      ...(await this.plan([{ type: 'reweight', node: 'n2', weight: 2 }])),
+      changes: [{ type: 'stay', node: 'n2' }],
+    };
   }
   async close() {}
 }

@@ -1,3 +1,4 @@
+import type { MembershipRecord } from '@ringfort/ring';
 import { afterEach, describe, expect, it } from 'vitest';
 import { coded, fakeNode } from './fakes.ts';
 
@@ -208,5 +209,61 @@ describe('/metrics', () => {
     expect(got.body).toContain('ringfort_event_loop_lag_seconds{quantile="0.99",node="n1"}');
     const again = (await node.app.inject({ method: 'GET', url: '/metrics' })).body;
     expect(again).toContain('ringfort_hints_written_total{node="n1"} 2');
+  });
+});
+
+describe('/v1/cluster/commit, /abort and /moves', () => {
+  const post = (path: string, payload?: object) =>
+    node.app.inject({ method: 'POST', url: `/v1/cluster/${path}`, ...(payload && { payload }) });
+
+  it('commits what was planned, and takes it back', async () => {
+    const plan = (await post('plan', { changes: [{ type: 'leave', node: 'n2' }] })).json();
+    const done = await post('commit', plan);
+    expect(done.statusCode).toBe(200);
+    expect(done.json()).toEqual({ ringVersion: { size: 4, digest: plan.basedOn.digest } });
+    expect(node.membership.committed).toEqual([{ basedOn: plan.basedOn, changes: plan.changes }]);
+    expect((await post('abort')).json().changes).toEqual([{ type: 'stay', node: 'n2' }]);
+  });
+
+  it('says what is wrong', async () => {
+    expect((await post('commit', { changes: [] })).json()).toMatchObject({ status: 400, code: 'INVALID_BODY' });
+    const basedOn = { size: 3, digest: '0123456789abcdef' };
+    node.membership.failure = coded('PLAN_STALE');
+    expect((await post('commit', { basedOn, changes: [] })).statusCode).toBe(409);
+    node.membership.failure = coded('NOTHING_TO_ABORT');
+    expect((await post('abort')).statusCode).toBe(409);
+  });
+
+  it('tells what is yet to change hands, and how much has since the last change', async () => {
+    const move = {
+      partition: 7,
+      replica: 0,
+      turn: 1,
+      from: 'n1',
+      to: 'n3',
+      vacant: false,
+      recorders: ['n1'],
+      recorded: [],
+    };
+    node.membership.moving = [move];
+    const handed = { kind: 'slot.handedOver', replica: 0, from: 'n1', to: 'n3', author: 'n1' } as const;
+    const records: MembershipRecord[] = [
+      { ...handed, lamport: 2, partition: 5, turn: 0 },
+      { kind: 'node.leaving', lamport: 3, author: 'n1', node: 'n1' },
+      { ...handed, lamport: 4, partition: 6, turn: 0 },
+      // Two witnesses of one succession, and one of another that is not complete.
+      { ...handed, lamport: 5, partition: 8, turn: 0, witnesses: ['n1', 'n2'] },
+      { ...handed, lamport: 5, partition: 8, turn: 0, witnesses: ['n1', 'n2'], author: 'n2' },
+      { ...handed, lamport: 6, partition: 7, turn: 1, witnesses: ['n1', 'n2'] },
+    ];
+    node.membership.records = records;
+    const got = await node.app.inject({ method: 'GET', url: '/v1/cluster/moves' });
+    expect(got.json()).toEqual({
+      self: 'n1',
+      ringVersion: { size: 3, digest: '0123456789abcdef' },
+      partitions: 256,
+      done: 2,
+      moves: [move],
+    });
   });
 });

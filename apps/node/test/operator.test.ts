@@ -28,6 +28,7 @@ async function ringfort(...args: string[]): Promise<{ code: number; out: string;
     outTaken: async (bytes) => io.out(bytes),
     stdinIsTty: true,
     readStdin: async () => Buffer.alloc(0),
+    question: async () => '',
     stdin: async function* () {},
     env: { RINGFORT_URL: url },
   };

@@ -11,12 +11,16 @@ export interface PlanOptions extends Endpoint {
 
 /** `ringfort cluster plan ...`: what changes of the cluster would do. */
 export async function plan(changes: readonly ClusterChange[], options: PlanOptions, io: CommandIo): Promise<number> {
+  const made = await askForPlan(changes, options);
+  io.out(options.json ? `${JSON.stringify(made)}\n` : await renderPlan(made, options.all === true));
+  return exitCode.done;
+}
+
+export async function askForPlan(changes: readonly ClusterChange[], endpoint: Endpoint): Promise<ClusterPlan> {
   const body = Buffer.from(JSON.stringify({ changes }));
   const headers = { 'content-type': 'application/json' };
-  const response = await ask(options, { method: 'POST', path: '/v1/cluster/plan', headers, body });
-  const made = (await response.json()) as ClusterPlan;
-  io.out(options.json ? `${JSON.stringify(made)}\n` : await render(made, options.all === true));
-  return exitCode.done;
+  const response = await ask(endpoint, { method: 'POST', path: '/v1/cluster/plan', headers, body });
+  return (await response.json()) as ClusterPlan;
 }
 
 /** A JSON list of changes, or one change, from the command line. */
@@ -37,7 +41,8 @@ export function weightOf(text: string): number {
   throw new CommandError('USAGE', `weight "${text}": give a number, such as 2`, { exitCode: exitCode.usage });
 }
 
-async function render(made: ClusterPlan, all: boolean): Promise<string> {
+/** @param fate what becomes of it */
+export async function renderPlan(made: ClusterPlan, all: boolean, fate = 'Nothing is changed yet.'): Promise<string> {
   const [{ default: Table }, { default: colors }] = await Promise.all([import('cli-table3'), import('picocolors')]);
   const style = { head: [], border: [], compact: true };
   const nodes = new Table({
@@ -48,7 +53,7 @@ async function render(made: ClusterPlan, all: boolean): Promise<string> {
   for (const node of made.nodes) nodes.push(nodeRow(node));
   const moves = new Table({ head: ['from', 'to', 'slots', 'partitions'], style, colAligns: ['left', 'left', 'right'] });
   for (const flow of flowsOf(made)) moves.push([...flow.slice(0, 3), shortened(flow[3], all)]);
-  const lines = [`${summaryOf(made)}\n${nodes.toString()}`];
+  const lines = [`${summaryOf(made)} ${fate}\n${nodes.toString()}`];
   if (made.moves.length > 0) lines.push(moves.toString());
   lines.push(...made.warnings.map((warning) => colors.yellow(`warning: ${warning}`)));
   return `${lines.join('\n')}\n`;
@@ -59,7 +64,7 @@ function summaryOf({ basedOn, changes, moves, underWay, efficiencyBefore, effici
   const earlier = underWay === 0 ? '' : `, in place of ${underWay} that are under way`;
   return (
     `plan for ring ${basedOn.digest} (${basedOn.size} records): ${changes.map(textOf).join(', ')}\n` +
-    `${moves.length} slots move${earlier}; balance ${percent(efficiencyBefore)} now, ${percent(efficiencyAfter)} after. Nothing is changed yet.`
+    `${moves.length} slots move${earlier}; balance ${percent(efficiencyBefore)} now, ${percent(efficiencyAfter)} after.`
   );
 }
 

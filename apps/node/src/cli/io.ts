@@ -6,6 +6,8 @@ export interface CommandIo {
   err(line: string): void;
   readonly stdinIsTty: boolean;
   readStdin(): Promise<Uint8Array>;
+  /** Asks whoever sits there, and answers the line that was typed. */
+  question(text: string): Promise<string>;
   /** Standard input as it comes. */
   stdin(): AsyncIterable<Uint8Array>;
   readonly env: NodeJS.ProcessEnv;
@@ -25,6 +27,15 @@ export const processIo: CommandIo = {
     const chunks: Buffer[] = [];
     for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
     return Buffer.concat(chunks);
+  },
+  async question(text) {
+    const { createInterface } = await import('node:readline/promises');
+    const asked = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+      return await asked.question(text);
+    } finally {
+      asked.close();
+    }
   },
   stdin: () => process.stdin,
   env: process.env,

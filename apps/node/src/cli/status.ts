@@ -25,7 +25,8 @@ export async function status(options: StatusOptions, io: CommandIo): Promise<num
   }
 }
 
-function intervalMs(watch: string | true | undefined): number | undefined {
+/** Of `--watch`. @throws CommandError for what is no number of seconds */
+export function intervalMs(watch: string | true | undefined): number | undefined {
   if (watch === undefined) return undefined;
   const seconds = watch === true ? 2 : Number(watch);
   if (seconds >= 0.2 && seconds <= 3600) return seconds * 1000;

@@ -63,6 +63,7 @@ export async function ringfort(url: string, args: readonly string[], stdin?: str
     err: (line) => void err.push(line),
     stdinIsTty: stdin === undefined,
     readStdin: async () => Buffer.from(stdin ?? ''),
+    question: async () => '',
     stdin: async function* () {
       const bytes = Buffer.from(stdin ?? '');
       // Cut anywhere, as a pipe does.
