@@ -191,6 +191,14 @@ export const settings: readonly Setting[] = [
     help: 'how often replicas are compared and made equal; 0: never (default: 60)',
   },
   {
+    path: 'transferMebibytesPerSecond',
+    flag: '--transfer-rate',
+    argument: '<MiB/s>',
+    env: 'RINGFORT_TRANSFER_RATE',
+    kind: 'number',
+    help: 'MiB per second of partitions that move, less while requests are slow; 0: no limit (default: 16)',
+  },
+  {
     path: 'timeoutMs',
     flag: '--timeout-ms',
     argument: '<ms>',

@@ -90,6 +90,8 @@ export const nodeConfigSchema = z.strictObject({
   limits: limitsSchema.prefault({}),
   /** How often each pair of replicas is compared, so that they become equal without reads; 0: never. */
   antiEntropyIntervalSeconds: z.number().min(0).max(86_400).default(60),
+  /** What partitions on their way to or from this node may take of the network, in each direction; 0: as fast as it goes. */
+  transferMebibytesPerSecond: z.number().min(0).max(65_536).default(16),
   /** Default deadline of a request. */
   timeoutMs: z.int().min(1).max(60_000).default(2000),
   tokens: z.array(tokenSchema).max(1024).default([]),

@@ -4,7 +4,10 @@ import type { Clock } from '@ringfort/bus';
 import type { Coordinator } from '@ringfort/coordinator';
 import type { ServedStorage, Store } from '@ringfort/storage';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { LatencyCounts } from './foreground-latency.ts';
 import { codeOf } from './http/problems.ts';
+import type { Moving } from './moving.ts';
+import { addMovingMetrics } from './moving-metrics.ts';
 import { type HistogramSeries, PlainHistogram } from './plain-histogram.ts';
 
 export type Verb = 'get' | 'put' | 'delete' | 'keys' | 'replicas';
@@ -17,6 +20,7 @@ export interface MetricSources {
   store?: Store | undefined;
   storage?: ServedStorage | undefined;
   antiEntropy?: AntiEntropy | undefined;
+  moving?: Moving | undefined;
 }
 
 /** One node's metrics in its own registry, so that several nodes of a process do not mix. */
@@ -25,6 +29,8 @@ export interface NodeMetrics {
   readonly sources: MetricSources;
   finished(verb: Verb, way: Way, durationMs: number, error?: unknown): void;
   siblingsSeen(count: number): void;
+  /** Of all gets, puts and deletes since the start. */
+  latencies(): LatencyCounts;
   /** Prometheus text format. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -35,13 +41,15 @@ export interface NodeMetrics {
 const coarseMs = 100;
 const latencyBucketsSeconds = [0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.03, 0.06, 0.12, 0.3, 0.6, 1.2, 2.5];
 
+const foreground: ReadonlySet<string> = new Set<Verb>(['get', 'put', 'delete']);
+
 /** Makes the metrics of one node. `defaultMetrics`: those of the process too (memory, CPU, garbage collection). */
 export function createMetrics(nodeId: string, options: { defaultMetrics: boolean }): NodeMetrics {
   const registry = new Registry();
   registry.setDefaultLabels({ node: nodeId });
   const registers = [registry];
   const sources: MetricSources = {};
-  const finished = addRequestMetrics(registry);
+  const { finished, latencies } = addRequestMetrics(registry);
   const siblings = new PlainHistogram({
     name: 'ringfort_siblings',
     help: 'Live siblings that a get returned',
@@ -50,6 +58,7 @@ export function createMetrics(nodeId: string, options: { defaultMetrics: boolean
   }).addSeries();
   addCoordinatorMetrics(registers, sources);
   addAntiEntropyMetrics(registers, sources);
+  addMovingMetrics(registers, sources);
   addStoreMetrics(registers, sources);
   addDiskFaultMetrics(registers, sources);
   const lag = addEventLoopLag(registers);
@@ -59,6 +68,7 @@ export function createMetrics(nodeId: string, options: { defaultMetrics: boolean
     sources,
     finished,
     siblingsSeen: (count) => siblings.observe(count),
+    latencies,
     text: () => registry.metrics(),
     contentType: registry.contentType,
     close() {
@@ -69,7 +79,7 @@ export function createMetrics(nodeId: string, options: { defaultMetrics: boolean
 }
 
 /** Requests, counted and timed. Every request comes here: it is counted in its series, found without a label being looked at. */
-function addRequestMetrics(registry: Registry): NodeMetrics['finished'] {
+function addRequestMetrics(registry: Registry): Pick<NodeMetrics, 'finished' | 'latencies'> {
   const registers = [registry];
   const durations = new PlainHistogram({
     name: 'ringfort_request_duration_seconds',
@@ -94,7 +104,13 @@ function addRequestMetrics(registry: Registry): NodeMetrics['finished'] {
     registers,
   });
   const series: Record<Way, Partial<Record<Verb, HistogramSeries>>> = { http: {}, bus: {} };
-  return (verb, way, durationMs, error) => {
+  const latencies = (): LatencyCounts => {
+    const counts = new Float64Array(latencyBucketsSeconds.length + 1);
+    for (const { labels, counts: own } of durations.series)
+      if (foreground.has(labels.verb ?? '')) for (const [at, count] of own.entries()) counts[at]! += count;
+    return { boundsSeconds: latencyBucketsSeconds, counts };
+  };
+  const finished: NodeMetrics['finished'] = (verb, way, durationMs, error) => {
     let one = series[way][verb];
     if (one === undefined) {
       one = durations.addSeries({ verb, way });
@@ -103,6 +119,7 @@ function addRequestMetrics(registry: Registry): NodeMetrics['finished'] {
     one.observe(durationMs / 1000);
     if (error !== undefined) errors.inc({ verb, way, code: codeOf(error) });
   };
+  return { finished, latencies };
 }
 
 function addCoordinatorMetrics(registers: Registry[], sources: MetricSources): void {

@@ -5,14 +5,21 @@ import { resolve } from 'node:path';
 import { type AntiEntropy, createAntiEntropy } from '@ringfort/anti-entropy';
 import { type Bus, type Clock, type MemoryNetwork, type Random, RemoteError } from '@ringfort/bus';
 import { type Coordinator, createCoordinator, slotViewOf } from '@ringfort/coordinator';
-import { createMembership, historyLogOverMeta, type Membership, type NodeInfo } from '@ringfort/membership';
-import { openLmdbStore, type ServedStorage, type StorageError, type Store, serveStorage } from '@ringfort/storage';
+import { createMembership, historyLogOverMeta, type NodeInfo, type NodeMembership } from '@ringfort/membership';
+import {
+  openLmdbStore,
+  type ServedStorage,
+  type StorageError,
+  type StoreEngine,
+  serveStorage,
+} from '@ringfort/storage';
 import { createVersioner, type Versioner } from '@ringfort/versioning';
 import type { Logger } from 'pino';
 import { fromPromise } from 'xstate';
 import { openBus } from './bus-options.ts';
 import { dataDirectory, type NodeConfig, parseListen } from './config.ts';
 import { DirectoryNotWritableError, ListenFailedError, NotReadyError, PortTakenError } from './errors.ts';
+import { ForegroundLatency } from './foreground-latency.ts';
 import { drainable } from './http/drain.ts';
 import type { HttpHost } from './http/host.ts';
 import { codeOf } from './http/problems.ts';
@@ -20,6 +27,7 @@ import { createHttpServer } from './http/server.ts';
 import { membershipLog, RarelyLog } from './log.ts';
 import { measuredBus } from './measured-bus.ts';
 import { createMetrics, measured, type NodeMetrics } from './metrics.ts';
+import { Moving } from './moving.ts';
 import { runMarkerIn } from './run-marker.ts';
 import { version } from './version.ts';
 
@@ -45,7 +53,7 @@ export class NodeParts {
   readonly #metrics: NodeMetrics;
   readonly #directory: string;
   readonly #faults: RarelyLog;
-  #store: Store | undefined;
+  #store: StoreEngine | undefined;
   /** The store could not read all that it had journaled. */
   #damaged = false;
   #http: { drain(): Promise<void> } | undefined;
@@ -53,10 +61,11 @@ export class NodeParts {
   #versioner: Versioner | undefined;
   #bus: Bus | undefined;
   #storage: ServedStorage | undefined;
-  #membership: Membership | undefined;
+  #membership: NodeMembership | undefined;
   #coordinator: Coordinator | undefined;
   #countedCoordinator: Coordinator | undefined;
   #antiEntropy: AntiEntropy | undefined;
+  readonly #moving = new Moving();
   /** The step that was begun last, for the message of a stop that hangs. */
   lastStep = '';
 
@@ -85,7 +94,7 @@ export class NodeParts {
       startCoordinator: step('startCoordinator', () => this.#startCoordinator()),
       startAntiEntropy: step('startAntiEntropy', async () => this.#startAntiEntropy()),
       drainHttp: step('drainHttp', async () => this.#http?.drain()),
-      closeAntiEntropy: step('closeAntiEntropy', async () => this.#antiEntropy?.close()),
+      closeAntiEntropy: step('closeAntiEntropy', () => this.#closeAntiEntropy()),
       closeCoordinator: step('closeCoordinator', async () => this.#coordinator?.close()),
       leaveMembership: step('leaveMembership', async () => this.#membership?.close()),
       closeBus: step('closeBus', async () => this.#bus?.close()),
@@ -174,6 +183,7 @@ export class NodeParts {
       store,
       isServing: () => this.#membership?.state === 'member',
       slots: slotViewOf(this.#config.id, () => made(this.#membership, 'membership').ring),
+      moves: this.#moving.moves,
       clock,
       logger: log,
     });
@@ -205,6 +215,7 @@ export class NodeParts {
       store: made(this.#store, 'store'),
       membership: made(this.#membership, 'membership'),
       versioner: made(this.#versioner, 'versioner'),
+      moves: this.#moving.moves,
       clock,
       random,
       limits: {
@@ -249,6 +260,34 @@ export class NodeParts {
       },
     });
     this.#metrics.sources.antiEntropy = this.#antiEntropy;
+    this.#moving.begin({
+      bus: made(this.#bus, 'bus'),
+      store: made(this.#store, 'store'),
+      membership: made(this.#membership, 'membership'),
+      clock,
+      random,
+      log: this.#around.log,
+      maxBytesPerSecond: 1024 * 1024 * this.#config.transferMebibytesPerSecond,
+      foregroundP99Ms: this.#foregroundP99Ms(),
+      onFault: (fault, where) => this.#missedMove(fault, where),
+    });
+    this.#metrics.sources.moving = this.#moving;
+  }
+
+  #foregroundP99Ms(): () => number | undefined {
+    const latency = new ForegroundLatency(() => this.#metrics.latencies(), this.#around.clock);
+    return () => latency.p99Ms();
+  }
+
+  #missedMove(fault: unknown, where: string): void {
+    if (passing.has(codeOf(fault)))
+      this.#around.log.debug({ err: fault, where }, 'nothing was moved: it is tried again');
+    else this.#faults.warn(where, fault, 'nothing was moved: it is tried again');
+  }
+
+  async #closeAntiEntropy(): Promise<void> {
+    this.#antiEntropy?.close();
+    await this.#moving.close();
   }
 
   async #closeStore(): Promise<void> {

@@ -132,8 +132,8 @@ class HandOverService implements HandOvers {
     clock.clearTimeout(this.#look);
     clock.clearTimeout(this.#sweep);
     for (const one of this.#subscriptions) one.unsubscribe();
+    // What is being recorded may still count: until the node is closed its writes go on being forwarded.
     for (const running of this.#running.values()) running.stop();
-    this.#running.clear();
     this.#takings.close();
   }
 

@@ -8,6 +8,16 @@ const LEAST_STAYING = 3;
 /** A plan is stale as soon as any slot was handed over: it is made and committed again. */
 const TRIES = 8;
 const AGAIN_MS = 150;
+const ANSWER_MS = 5_000;
+/** It was done before, or makes no sense any more. */
+const senseless: ReadonlySet<string> = new Set([
+  'UNKNOWN_NODE',
+  'ALREADY_MEMBER',
+  'RETIRED_ID',
+  'LAST_NODE',
+  'NOTHING_CHANGES',
+  'NOTHING_TO_ABORT',
+]);
 /** What has happened to a machine must be told sooner or later. */
 const FOR_GOOD = Number.POSITIVE_INFINITY;
 
@@ -111,9 +121,12 @@ function attempt(world: NemesisWorld, what: string, act: (node: SimNode) => Prom
 
 function tryToAct(world: NemesisWorld, what: string, act: (node: SimNode) => Promise<unknown>, tries: number): void {
   const { cluster, random, clock, say } = world;
+  let isOver = false;
   const again = (why: string) => {
+    if (isOver) return;
+    isOver = true;
     say('operator', `could not ${what}: ${why}`);
-    if (tries > 1) clock.setTimeout(() => tryToAct(world, what, act, tries - 1), AGAIN_MS);
+    if (tries > 1 && !senseless.has(why)) clock.setTimeout(() => tryToAct(world, what, act, tries - 1), AGAIN_MS);
     else cluster.changes -= 1;
   };
   const able = cluster.nodes.filter(({ life }) => life?.membership.state === 'member');
@@ -122,8 +135,12 @@ function tryToAct(world: NemesisWorld, what: string, act: (node: SimNode) => Pro
     return;
   }
   const node = random.pick(able);
+  // Whose node dies meanwhile is told nothing.
+  clock.setTimeout(() => again('no answer'), ANSWER_MS);
   act(node).then(
     () => {
+      if (isOver) return;
+      isOver = true;
       say('operator', `has ${node.id} ${what}`);
       cluster.changes -= 1;
     },

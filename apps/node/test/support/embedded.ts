@@ -13,6 +13,8 @@ import { type RunningNode, startNode } from '../../src/start-node.ts';
 export interface Embedded {
   readonly nodes: readonly RunningNode[];
   readonly url: string;
+  /** Starts one more node: no member until it is added. Stopped with the others. */
+  start(id: string): Promise<RunningNode>;
   stop(): Promise<void>;
 }
 
@@ -27,19 +29,23 @@ export async function embedded(
   const ids = Array.from({ length: count }, (_, i) => `${name}${i + 1}`);
   const common = { nats: 'embedded', http: '127.0.0.1:0', seeds: ids.join(','), partitions: '16', cluster: name };
   const log = pino({ level: 'silent' });
-  const nodes = await Promise.all(
-    ids.map((id) =>
-      startNode(loadConfig({ flags: { id, data: join(directory, id), ...common, ...flags } }), {
-        network,
-        processMetrics: false,
-        log,
-      }),
-    ),
-  );
+  const start = (id: string) =>
+    startNode(loadConfig({ flags: { id, data: join(directory, id), ...common, ...flags } }), {
+      network,
+      processMetrics: false,
+      log,
+    });
+  const nodes = await Promise.all(ids.map(start));
   await Promise.all(nodes.map((node) => untilMember(node.membership, 10_000)));
   return {
     nodes,
     url: nodes[0]!.httpUrl!,
+    async start(id) {
+      const node = await start(id);
+      ids.push(id);
+      nodes.push(node);
+      return node;
+    },
     async stop() {
       await Promise.all(nodes.map((node) => node.stop()));
       for (const id of ids) rmSync(join(directory, id), { recursive: true });
