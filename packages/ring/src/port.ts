@@ -44,7 +44,8 @@ export interface Ring {
   /** Buckets made explicitly, sorted by name. */
   readonly buckets: readonly { readonly name: string; readonly settings: BucketSettings }[];
   /**
-   * All nodes in the order in which they are asked for keys of the partition: the owners (replica 0 first), then fallbacks, each node once.
+   * Nodes in the order in which they are asked for keys of the partition: the owners (replica 0 first), then fallbacks, each node once; all
+   * nodes but those that are leaving and own nothing of the partition.
    * The first n entries are the primaries of a bucket with that n. In the place of a vacant slot stands who is to fill it: it is written to,
    * but does not count in strict quorums ({@link owners}) before the slot is handed over. A shared frozen array: the lookup allocates nothing.
    */

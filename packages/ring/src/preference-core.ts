@@ -3,9 +3,9 @@ import type { Place, RingNode } from './port.ts';
 import { type OwnerTable, vacant } from './slots-core.ts';
 
 /**
- * The node indices of a partition's preference list: the owners, then every other node. The fallbacks follow the ring from the
+ * The node indices of a partition's preference list: the owners, then every other node that stays. The fallbacks follow the ring from the
  * partition's position over distinct nodes (section 4.6 of the paper), so the stand-ins of one node's partitions are many nodes; among
- * them those go first whose zone appears least in the list so far.
+ * them those go first whose zone appears least in the list so far. A leaving node stands in for nobody: it would never be without data.
  */
 export function preferenceOrder(nodes: readonly RingNode[], table: OwnerTable, partition: number): number[] {
   const { replicas, owners } = table;
@@ -20,7 +20,7 @@ export function preferenceOrder(nodes: readonly RingNode[], table: OwnerTable, p
   }
   const slotless = [...nodes.keys()].filter((index) => !met.has(index));
   slotless.sort((a, b) => mix(seedOf(nodes[a]!.id), partition) - mix(seedOf(nodes[b]!.id), partition) || a - b);
-  const waiting = [...met, ...slotless].slice(order.length);
+  const waiting = [...met, ...slotless].slice(order.length).filter((index) => nodes[index]!.leaving !== true);
   const inZone = new Map<string, number>();
   const count = (index: number) => inZone.get(nodes[index]!.zone) ?? 0;
   for (const index of order) inZone.set(nodes[index]!.zone, count(index) + 1);
