@@ -199,6 +199,14 @@ export const settings: readonly Setting[] = [
     help: 'MiB per second of partitions that move, less while requests are slow; 0: no limit (default: 16)',
   },
   {
+    path: 'collectIntervalSeconds',
+    flag: '--collect-interval',
+    argument: '<seconds>',
+    env: 'RINGFORT_COLLECT_INTERVAL',
+    kind: 'number',
+    help: 'how often what was deleted or has expired is collected; 0: never (default: 300)',
+  },
+  {
     path: 'timeoutMs',
     flag: '--timeout-ms',
     argument: '<ms>',

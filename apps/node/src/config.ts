@@ -92,6 +92,8 @@ export const nodeConfigSchema = z.strictObject({
   antiEntropyIntervalSeconds: z.number().min(0).max(86_400).default(60),
   /** What partitions on their way to or from this node may take of the network, in each direction; 0: as fast as it goes. */
   transferMebibytesPerSecond: z.number().min(0).max(65_536).default(16),
+  /** How often this node looks for what was deleted or has expired, to collect it; 0: never. */
+  collectIntervalSeconds: z.number().min(0).max(86_400).default(300),
   /** Default deadline of a request. */
   timeoutMs: z.int().min(1).max(60_000).default(2000),
   tokens: z.array(tokenSchema).max(1024).default([]),

@@ -1,5 +1,5 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
-import type { AntiEntropy } from '@ringfort/anti-entropy';
+import type { AntiEntropy, Collector } from '@ringfort/anti-entropy';
 import type { Clock } from '@ringfort/bus';
 import type { Coordinator } from '@ringfort/coordinator';
 import type { ServedStorage, Store } from '@ringfort/storage';
@@ -21,6 +21,7 @@ export interface MetricSources {
   storage?: ServedStorage | undefined;
   antiEntropy?: AntiEntropy | undefined;
   moving?: Moving | undefined;
+  collector?: Collector | undefined;
 }
 
 /** One node's metrics in its own registry, so that several nodes of a process do not mix. */
@@ -59,6 +60,7 @@ export function createMetrics(nodeId: string, options: { defaultMetrics: boolean
   addCoordinatorMetrics(registers, sources);
   addAntiEntropyMetrics(registers, sources);
   addMovingMetrics(registers, sources);
+  addCollectorMetrics(registers, sources);
   addStoreMetrics(registers, sources);
   addDiskFaultMetrics(registers, sources);
   const lag = addEventLoopLag(registers);
@@ -137,6 +139,34 @@ function addCoordinatorMetrics(registers: Registry[], sources: MetricSources): v
     ['ringfort_hints_written_total', 'Writes taken by stand-ins', 'hintsWritten'],
     ['ringfort_hints_delivered_total', 'Hints that their primary acknowledged', 'hintsDelivered'],
     ['ringfort_requests_forwarded_total', 'Requests handed to a replica of their key', 'forwarded'],
+  ] as const;
+  for (const [name, help, field] of counters) {
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(stats()?.[field] ?? 0);
+      },
+    });
+  }
+}
+
+function addCollectorMetrics(registers: Registry[], sources: MetricSources): void {
+  const stats = () => sources.collector?.stats();
+  new Gauge({
+    name: 'ringfort_tombstones',
+    help: 'Records that are to be collected, as last found in the partitions whose collections this node drives',
+    registers,
+    collect() {
+      this.set(stats()?.tombstones ?? 0);
+    },
+  });
+  const counters = [
+    ['ringfort_collected_total', 'Tombstones and expired records collected, and clocks shortened', 'collected'],
+    ['ringfort_collections_total', 'Collections that this node drove', 'collections'],
+    ['ringfort_failed_collections_total', 'Collections that ended early', 'failedCollections'],
   ] as const;
   for (const [name, help, field] of counters) {
     new Counter({

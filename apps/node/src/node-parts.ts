@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { type AntiEntropy, createAntiEntropy } from '@ringfort/anti-entropy';
+import { type AntiEntropy, type Collector, createAntiEntropy, createCollector } from '@ringfort/anti-entropy';
 import { type Bus, type Clock, type MemoryNetwork, type Random, RemoteError } from '@ringfort/bus';
 import { type Coordinator, createCoordinator, slotViewOf } from '@ringfort/coordinator';
 import { createMembership, historyLogOverMeta, type NodeInfo, type NodeMembership } from '@ringfort/membership';
@@ -33,6 +33,20 @@ import { version } from './version.ts';
 
 /** A peer that was not there, or not yet: membership tells of that. */
 const passing = new Set(['NO_RESPONDERS', 'PEER_LOST', 'DEADLINE_EXCEEDED', 'DISCONNECTED', 'NOT_SERVING']);
+
+/** What a collection waits for. */
+const waiting = new Set([
+  ...passing,
+  'MEMBER_DOWN',
+  'COLLECTION_UNSETTLED',
+  'COLLECTION_SUPERSEDED',
+  'STAND_INS_OWED',
+  'BARRIER_NOT_ADOPTED',
+  'COPIES_HELD',
+]);
+
+/** Tombstones younger than that are left for the next time. */
+const MIN_AGE_MS = 60_000;
 
 const loopback = /^(127\.|localhost$|::1$)/;
 
@@ -66,6 +80,7 @@ export class NodeParts {
   #countedCoordinator: Coordinator | undefined;
   #antiEntropy: AntiEntropy | undefined;
   readonly #moving = new Moving();
+  #collector: Collector | undefined;
   /** The step that was begun last, for the message of a stop that hangs. */
   lastStep = '';
 
@@ -181,7 +196,7 @@ export class NodeParts {
       bus: made(this.#bus, 'bus'),
       nodeId: this.#config.id,
       store,
-      isServing: () => this.#membership?.state === 'member',
+      isServing: () => this.#membership?.state === 'member' && this.#collector?.knowsBarriers === true,
       slots: slotViewOf(this.#config.id, () => made(this.#membership, 'membership').ring),
       moves: this.#moving.moves,
       clock,
@@ -205,6 +220,7 @@ export class NodeParts {
       partitions,
       logger: membershipLog(log),
     });
+    this.#takePartInCollections();
   }
 
   async #startCoordinator(): Promise<void> {
@@ -287,7 +303,30 @@ export class NodeParts {
 
   async #closeAntiEntropy(): Promise<void> {
     this.#antiEntropy?.close();
+    this.#collector?.close();
     await this.#moving.close();
+  }
+
+  /** Also where this node begins none: all members take part in each. */
+  #takePartInCollections(): void {
+    const { clock, random } = this.#around;
+    const intervalMs = 1000 * this.#config.collectIntervalSeconds;
+    this.#collector = createCollector({
+      bus: made(this.#bus, 'bus'),
+      store: made(this.#store, 'store'),
+      membership: made(this.#membership, 'membership'),
+      clock,
+      random,
+      limits: { intervalMs, minAgeMs: Math.min(intervalMs, MIN_AGE_MS) },
+      onFault: (fault, where) => {
+        if (waiting.has(codeOf(fault))) {
+          this.#around.log.debug({ err: fault, where }, 'nothing was collected: it is tried again');
+          return;
+        }
+        this.#faults.warn(where, fault, 'what was deleted was not collected: it is tried again');
+      },
+    });
+    this.#metrics.sources.collector = this.#collector;
   }
 
   async #closeStore(): Promise<void> {

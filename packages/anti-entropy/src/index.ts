@@ -12,6 +12,17 @@
  * @module
  */
 export { type AntiEntropy, type AntiEntropyOptions, type AntiEntropyStats, createAntiEntropy } from './anti-entropy.ts';
+export * from './collect-contract.ts';
+export * from './collect-errors.ts';
+export { type CollectionOutcome, collectMachine, type Proven } from './collect-machine.ts';
+export {
+  type CollectLimits,
+  type Collector,
+  type CollectorOptions,
+  type CollectorStats,
+  createCollector,
+  defaultCollectLimits,
+} from './collector.ts';
 export * from './contract.ts';
 export { compareNames } from './diff-core.ts';
 export * from './errors.ts';

@@ -8,7 +8,13 @@ function aimed(
 ): Scenario {
   const fix = (drawn: SimPlan, random: SeededRandom): SimPlan => {
     const { plan, workload, nemeses } = draw(random);
-    const ample = { maxHintBytesPerTarget: 1_000_000, maxInFlight: 4_096, maxSiblings: 64, antiEntropyMs: 0 };
+    const ample = {
+      maxHintBytesPerTarget: 1_000_000,
+      maxInFlight: 4_096,
+      maxSiblings: 64,
+      antiEntropyMs: 0,
+      collectMs: 0,
+    };
     return {
       ...drawn,
       ...ample,
@@ -162,6 +168,29 @@ export const aimedScenarios: Readonly<Record<string, Scenario>> = {
         nemeses: random.chance(0.3) ? [often('wipe', 2_000, 50), often('crash', 1_000, 100)] : [],
       };
     },
+  ),
+  collections: aimed(
+    'keys are deleted and written again under collections, while replicas miss writes, hardly a hint is kept, and processes die',
+    (random) => ({
+      plan: {
+        nodes: random.pick([3, 4, 5]),
+        loadMs: 6_000,
+        maxRequests: 250,
+        maxHintBytesPerTarget: 200,
+        antiEntropyMs: random.pick([1_500, 4_000]),
+        collectMs: 200,
+        courtesyMs: random.pick([0, 0, 300]),
+        links: { drop: 0.08, duplicate: 0.2, reorder: 0.1, delay: 0.08, tailMs: 2_000 },
+      },
+      workload: {
+        clients: 3,
+        keys: 3,
+        hotShare: 0.3,
+        thinkMs: 50,
+        mix: { ...noActions, get: 0.4, blindPut: 0.4, update: 0.3, delete: 0.6, blindDelete: 0.1 },
+      },
+      nemeses: [often('crash', 700, random.pick([50, 300]))],
+    }),
   ),
   restarts: aimed('nodes are stopped and started again in good order', () => ({
     workload: { clients: 3, keys: 2 },

@@ -15,19 +15,22 @@ const textOf = (value: Uint8Array | undefined) => (value === undefined ? '(delet
 /**
  * What buckets promise less than S1 says, by their stated rule. `lww`: of concurrent writes the one with the highest stamp stays, so that an
  * acknowledged one may go once a store was handed one with a higher stamp. `ttl`: what has expired is not shown any more, so that a write may
- * cover it without its writer having seen it; it may not be shown by any node whose clock says that it has expired.
+ * cover it without its writer having seen it; it may not be shown by any node whose clock says that it has expired. Once it has, it may be collected.
  */
 export class BucketRules {
   readonly broken: BrokenInvariant[] = [];
   readonly #kind: BucketKind;
   readonly #clocks: WallClocks;
+  /** Whether what has expired is collected. */
+  readonly #collects: boolean;
   /** key -> value -> as it was stored first; of tombstones the highest. */
   readonly #known = new Map<string, Map<string, Sibling>>();
   /** How far any clock has been behind, or ahead. */
   #behindMs = 0;
   #aheadMs = 0;
 
-  constructor(kind: BucketKind, clocks: WallClocks) {
+  constructor(kind: BucketKind, clocks: WallClocks, collects = false) {
+    this.#collects = collects;
     this.#kind = kind;
     this.#clocks = clocks;
   }
@@ -57,7 +60,7 @@ export class BucketRules {
   mayBeGone(key: string, value: string, isCovered: boolean): boolean {
     const one = this.#known.get(key)?.get(value);
     if (one === undefined) return false;
-    if (this.#kind === 'ttl') return isCovered && this.#isOver(one, this.#lookAtClocks().aheadMs);
+    if (this.#kind === 'ttl') return (isCovered || this.#collects) && this.#isOver(one, this.#lookAtClocks().aheadMs);
     return this.#isOutrun(key, one);
   }
 

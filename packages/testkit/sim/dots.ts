@@ -51,6 +51,10 @@ export class Dots implements StoreWatcher, ValueLosses {
     this.#log.add(node, `${how} ${id.key}: ${names.join(' ')}`);
   }
 
+  collected(node: string, keys: readonly string[], count: number): void {
+    this.#log.add(node, `collects ${count} of ${keys.join(' ')}`);
+  }
+
   /** A write of `value` (or the delete of that name) is sent with this context. */
   writeSent(key: string, name: string, context: Context | undefined, isDelete: boolean): void {
     const known = this.#of(key);

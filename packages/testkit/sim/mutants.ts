@@ -254,4 +254,42 @@ export const mutants: readonly Mutant[] = [
     scenario: 'siblings',
     ...at('coordinator/src/write-path', 'object.siblings.length > maxSiblings', 'false'),
   },
+  {
+    name: 'tombstones are collected by their age alone: nobody proves that he holds them',
+    scenario: 'collections',
+    ...at(
+      'anti-entropy/src/collect-core',
+      '.every((node) => held.get(node)?.has(index) === true)',
+      '.every(() => true)',
+    ),
+  },
+  {
+    name: 'a collection leaves a member out',
+    scenario: 'late-frames',
+    ...at(
+      'anti-entropy/src/collect-round',
+      'return this.#ring.nodes.map(({ id }) => id);',
+      'return this.#ring.nodes.map(({ id }) => id).slice(1);',
+    ),
+  },
+  {
+    name: 'a raised barrier is not durable',
+    scenario: 'collections',
+    ...at('storage/src/barriers', 'row.writeUInt32LE(floor, 0);', 'row.writeUInt32LE(0, 0);'),
+  },
+  {
+    name: 'what was sent before a barrier is taken',
+    scenario: 'collections',
+    ...at('storage/src/barriers', 'if (sent < floor)', 'if (false)'),
+  },
+  {
+    name: 'a collection drops what has changed since its proof',
+    scenario: 'collections',
+    ...at('storage/src/write-core', 'held?.digest !== digest) return false;', 'held === undefined) return false;'),
+  },
+  {
+    name: 'a barrier is adopted over older stand-in records',
+    scenario: 'late-frames',
+    ...at('storage/src/barriers', 'if (this.of(partition).label < label &&', 'if (false &&'),
+  },
 ];

@@ -24,6 +24,7 @@ function named(about: string, { plan, workload, mix, strikes = [] }: Fixed): Sce
     maxInFlight: 4_096,
     maxSiblings: 64,
     antiEntropyMs: 3_000,
+    collectMs: 0,
     loadMs: 6_000,
     maxRequests: 200,
     links: calmLinks,
@@ -123,6 +124,32 @@ export const namedScenarios: Readonly<Record<string, Scenario>> = {
   'delete-races-put': named('puts and deletes of one key at the same time', {
     workload: { keys: 1, thinkMs: 30 },
     mix: { get: 0.3, blindPut: 0.3, update: 0.3, stalePut: 0.2, delete: 0.5, blindDelete: 0.1 },
+  }),
+  'tombstone-return': named(
+    'keys are deleted and written again while a primary is dead; tombstones are collected when it is back',
+    {
+      plan: { collectMs: 300, courtesyMs: 0, loadMs: 8_000, maxRequests: 300 },
+      workload: { keys: 2, thinkMs: 60 },
+      mix: { get: 0.3, blindPut: 0.2, update: 0.3, delete: 0.6, blindDelete: 0.1 },
+      strikes: [at('crash', [1], 500, 1_500), at('cut', [2], 3_000, 1_500), at('crash', [0], 5_500, 1_000)],
+    },
+  ),
+  'late-frames': named('messages come seconds late and twice, long after what was deleted is collected', {
+    plan: {
+      collectMs: 200,
+      courtesyMs: 0,
+      loadMs: 12_000,
+      maxRequests: 300,
+      links: { drop: 0, duplicate: 0.3, reorder: 0.1, delay: 0.1, tailMs: 3_000 },
+    },
+    workload: { keys: 2, thinkMs: 100, timeoutsMs: [2_000, 400] },
+    mix: { get: 0.5, blindPut: 0.4, update: 0.3, delete: 0.6, blindDelete: 0.1 },
+    strikes: [
+      at('cut', [2], 500, 700),
+      at('crash', [1], 3_000, 500),
+      at('cut', [0, 1], 5_000, 700),
+      at('pause', [2], 7_500, 700),
+    ],
   }),
   'disk-full': named('the disk of the first primary is full for a while', {
     strikes: [at('fullDisk', [0], 500, 4_000)],

@@ -83,6 +83,10 @@ export interface SimPlan {
   readonly maxSiblings: number;
   /** How often replicas are compared; 0: never. */
   readonly antiEntropyMs: number;
+  /** How often what was deleted is collected; 0: never. */
+  readonly collectMs: number;
+  /** How long writes that are older than a collection have to arrive before they are refused. */
+  readonly courtesyMs: number;
   /** How long faults and clients go on. */
   readonly loadMs: number;
   /** Requests in all, at most. */

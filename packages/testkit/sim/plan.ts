@@ -92,6 +92,7 @@ export function drawPlan(seed: number, scenarioName: string): SimPlan {
   const random = seededRandom(seed);
   const later = seededRandom(~seed);
   const latest = seededRandom(seed ^ 0xa17e);
+  const collections = seededRandom(seed ^ 0xc011);
   const kinds = (late: boolean) => scenario.faults.filter((kind) => laterKinds.includes(kind) === late);
   const plan: SimPlan = {
     seed,
@@ -103,6 +104,8 @@ export function drawPlan(seed: number, scenarioName: string): SimPlan {
     maxInFlight: random.chance(0.15) ? 1 + random.below(3) : 4_096,
     maxSiblings: random.chance(0.1) ? 4 : 64,
     antiEntropyMs: latest.pick([0, 2_000, 5_000, 5_000]),
+    collectMs: collections.pick([0, 300, 700, 2_000]),
+    courtesyMs: collections.pick([0, 0, 500]),
     loadMs: random.pick([2_000, 4_000, 10_000]),
     maxRequests: random.pick([60, 200, 400]),
     links: scenario.linkFaults ? drawLinks(random) : noLinkFaults,

@@ -26,6 +26,8 @@ const MOVES_MS = 180_000;
 const HINTS_MS = 180_000;
 /** Until every pair of replicas was compared at least once, and what differed was exchanged. */
 const EXCHANGES_MS = 60_000;
+/** Until all that was deleted is collected. */
+const COLLECTIONS_MS = 60_000;
 const REPAIR_MS = 4_000;
 const QUIET_MS = 6_000;
 const LOOK_MS = 100;
@@ -44,6 +46,8 @@ export interface Aftermath {
   /** Keys that could not be read, or written. */
   readonly unread: readonly string[];
   readonly unwritten: readonly string[];
+  /** Whether something that was deleted was not collected although all members were up. */
+  readonly uncollected?: boolean;
   /** What the nodes had done when all was over, and some time after that. */
   readonly activity: readonly [before: string, after: string];
   /** How a put with a damaged context was answered. */
@@ -60,6 +64,7 @@ export function checkRefusal({ damaged }: Aftermath): BrokenInvariant[] {
 export function checkLiveness({
   apart,
   unfilled,
+  uncollected,
   hintsLeft,
   movesLeft: left,
   unread,
@@ -73,6 +78,7 @@ export function checkLiveness({
     ...unfilled.map((what) => blame(`a lost disk was not made up for within ${REFILL_MS} ms: ${what}`)),
     ...(hintsLeft.length > 0 ? [blame(`hints were not delivered within ${HINTS_MS} ms: ${hintsLeft.join(', ')}`)] : []),
     ...(left.length > 0 ? [blame(`moves were not done within ${MOVES_MS} ms: ${left.slice(0, 6).join(', ')}`)] : []),
+    ...(uncollected === true ? [blame(`what was deleted was not collected within ${COLLECTIONS_MS} ms`)] : []),
     ...unread.map((key) => blame(`${key} could not be read in a whole cluster`, key)),
     ...unwritten.map((key) => blame(`${key} could not be written in a whole cluster`, key)),
     ...(before === after ? [] : [blame(`a cluster without requests is not quiet: ${before} became ${after}`)]),
@@ -86,7 +92,7 @@ export function checkLiveness({
 export async function settle(
   world: SettleWorld,
   client: SimClient,
-  look: { areEqual(): boolean; beforeReading(): void; beforeWriting(): void },
+  look: { areEqual(): boolean; isCollected(): boolean; beforeReading(): void; beforeWriting(): void },
 ): Promise<Aftermath> {
   const { cluster, clock, log } = world;
   if (!(await until(world, REUNION_MS, () => isWhole(cluster)))) {
@@ -106,16 +112,29 @@ export async function settle(
   log.add('check', 'every key is read once');
   const unread = await eachKey(world, (key) => client.request(askFor(world, 'get', key)));
   await clock.advanceAsync(REPAIR_MS);
-  const before = activityOfAll(cluster);
+  const collects = world.plan.collectMs > 0 && world.plan.workload.bucket !== 'ttl';
+  const uncollected = collects && !(await until(world, COLLECTIONS_MS, look.isCollected));
+  // What expires is collected whenever that is.
+  const stays = world.plan.collectMs === 0 || world.plan.workload.bucket !== 'ttl';
+  const before = activityOfAll(cluster, stays);
   await clock.advanceAsync(QUIET_MS);
-  const after = activityOfAll(cluster);
+  const after = activityOfAll(cluster, stays);
   look.beforeWriting();
   const unwritten = await eachKey(world, async (key) => {
     const read = await client.request(askFor(world, 'get', key));
     return client.request({ ...askFor(world, 'put', key), context: read?.context });
   });
   const damaged = await putWithDamagedContext(world, client);
-  return { unfilled: unfilledLeft, hintsLeft, movesLeft: left, unread, unwritten, activity: [before, after], damaged };
+  return {
+    unfilled: unfilledLeft,
+    hintsLeft,
+    movesLeft: left,
+    unread,
+    unwritten,
+    uncollected,
+    activity: [before, after],
+    damaged,
+  };
 }
 
 async function putWithDamagedContext(world: SettleWorld, client: SimClient): Promise<string | undefined> {
@@ -205,16 +224,16 @@ function owed(cluster: SimCluster): string[] {
 }
 
 /** What must stand still when nobody asks for anything. */
-function activityOfAll(cluster: SimCluster): string {
+function activityOfAll(cluster: SimCluster, recordsStay: boolean): string {
   return cluster.members
-    .flatMap(({ id, life }) => (life === undefined ? [] : [`${id}: ${activityOf(life)}`]))
+    .flatMap(({ id, life }) => (life === undefined ? [] : [`${id}: ${activityOf(life, recordsStay)}`]))
     .join('; ');
 }
 
-function activityOf({ coordinator, store, bus, antiEntropy }: NodeLife): string {
+function activityOf({ coordinator, store, bus, antiEntropy }: NodeLife, recordsStay: boolean): string {
   const { inFlight, readRepairs, hintsDelivered, hintsWritten, ...rest } = coordinator.stats();
   const { stories = 0 } = rest as { stories?: number };
-  const { records } = store.stats();
+  const records = recordsStay ? store.stats().records : 'some';
   const idle = `${inFlight} in flight, ${stories} stories, ${bus.stats().running} running`;
   const { keysSent, keysReceived } = antiEntropy.stats();
   const moved = `${keysSent}/${keysReceived} keys exchanged`;

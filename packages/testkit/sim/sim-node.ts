@@ -1,7 +1,9 @@
 import {
   type AntiEntropy,
   type AntiEntropyOptions,
+  type Collector,
   createAntiEntropy,
+  createCollector,
   createHandOvers,
   createTransfers,
   type HandOvers,
@@ -41,6 +43,9 @@ export interface NodeWorld {
   readonly limits: Partial<CoordinatorLimits>;
   /** How often replicas are compared; 0: never. */
   readonly antiEntropyMs: number;
+  /** How often what was deleted is collected; 0: never. */
+  readonly collectMs: number;
+  readonly courtesyMs: number;
 }
 
 /** Exchanges that faults hold up are to end soon after these. */
@@ -59,6 +64,7 @@ export interface NodeLife {
   readonly antiEntropy: AntiEntropy;
   readonly transfers: Transfers;
   readonly handOvers: HandOvers;
+  readonly collector: Collector;
 }
 
 /** A whole node, assembled as `apps/node` does it, on simulated time, network and disk. It can die at any moment and start again. */
@@ -129,9 +135,10 @@ export class SimNode {
     if (life === undefined || clock === undefined || this.#stopping) return;
     this.#world.log.add(this.id, 'stops');
     this.#stopping = true;
-    const { coordinator, antiEntropy, handOvers, transfers, membership, bus, versioner, storage } = life;
+    const { coordinator, antiEntropy, collector, handOvers, transfers, membership, bus, versioner, storage } = life;
     await coordinator.close();
     antiEntropy.close();
+    collector.close();
     handOvers.close();
     await transfers.close();
     await membership.close();
@@ -170,7 +177,7 @@ export class SimNode {
       random: random.fork(),
       onError: fault,
     });
-    const parts: { membership?: Membership; handOvers?: HandOvers } = {};
+    const parts: { membership?: Membership; handOvers?: HandOvers; collector?: Collector } = {};
     const moves: Moves = {
       forwardTo: (partition) => parts.handOvers?.forwardTo(partition),
       missed: (record, to, error) => parts.handOvers?.missed(record, to, error) ?? true,
@@ -179,7 +186,7 @@ export class SimNode {
       bus,
       nodeId: id,
       store,
-      isServing: () => parts.membership?.state === 'member',
+      isServing: () => parts.membership?.state === 'member' && parts.collector?.knowsBarriers === true,
       slots: slotViewOf(id, () => parts.membership?.ring ?? emptyRing),
       moves,
       clock,
@@ -215,7 +222,30 @@ export class SimNode {
     const antiEntropy = this.#compareReplicas({ bus, store, membership, clock, random, fault });
     const moving = this.#moveSlots({ bus, store, membership, clock, fault });
     parts.handOvers = moving.handOvers;
-    return { clock, transport, bus, store, versioner, storage, membership, coordinator, antiEntropy, ...moving };
+    const { collectMs: intervalMs, courtesyMs } = this.#world;
+    const collector = createCollector({
+      bus,
+      store,
+      membership,
+      clock,
+      random: random.fork(),
+      limits: { intervalMs, courtesyMs, minAgeMs: 0, timeoutMs: EXCHANGE_TIMEOUT_MS },
+      onFault: fault,
+    });
+    parts.collector = collector;
+    return {
+      clock,
+      transport,
+      bus,
+      store,
+      versioner,
+      storage,
+      membership,
+      coordinator,
+      antiEntropy,
+      collector,
+      ...moving,
+    };
   }
 
   #moveSlots(parts: {

@@ -2,6 +2,7 @@ import { type SeededRandom, seededRandom, type VirtualClock, virtualClock } from
 import { type BoundSample, checkBounds, SiblingBound, sampleBounds } from './bounds.ts';
 import { BucketRules } from './bucket-rules.ts';
 import { SimCluster } from './cluster.ts';
+import { isCollected } from './collected.ts';
 import { configureBucket } from './configure-bucket.ts';
 import { Custody } from './custody.ts';
 import { checkDerived } from './derived.ts';
@@ -94,23 +95,25 @@ class Simulation {
     this.#log = new EventLog(this.#clock.monotonicMs, keepLines);
     this.#network = new SimNetwork(this.#clock, this.#random.fork(), this.#log);
     if (keepLines) this.#network.watcher = new WireTap((message) => this.#log.addMessage(message)).watch;
-    this.#rules = new BucketRules(plan.workload.bucket, {
+    const wallClocks = {
       now: this.#clock.now,
       offsetsMs: () => this.#cluster.nodes.flatMap(({ clock }) => clock?.wallOffsetMs ?? []),
-    });
+    };
+    this.#rules = new BucketRules(plan.workload.bucket, wallClocks, plan.collectMs > 0);
     this.#dots = new Dots(this.#log, this.#rules, this.#custody);
     const world = { clock: this.#clock, network: this.#network, log: this.#log };
     const clientWorld = { ...world, dots: this.#dots, rules: this.#rules, requests: this.#requests };
     const client = (id: string) => new SimClient(id, clientWorld, this.#random.fork());
     const clients = Array.from({ length: plan.workload.clients }, (_, index) => client(`c${index + 1}`));
     this.#judge = client('judge');
-    const { partitions, durability, maxHintBytesPerTarget, maxInFlight, maxSiblings, antiEntropyMs } = plan;
+    const { partitions, durability, maxHintBytesPerTarget, maxInFlight, maxSiblings } = plan;
+    const { antiEntropyMs, collectMs, courtesyMs } = plan;
     const seeds = Array.from({ length: plan.nodes }, (_, index) => `n${index + 1}`);
     const limits = { maxInFlight, maxSiblings };
     const rules: StoreWatcher = { objectSeen: (_node, id, object) => this.#rules.objectSeen(id, object) };
     const watcher = watchers([rules, this.#dots, this.#custody, this.#siblings]);
     const stored = { watcher, durability, maxHintBytesPerTarget };
-    const nodeWorld = { ...world, ...stored, seeds, partitions, limits, antiEntropyMs };
+    const nodeWorld = { ...world, ...stored, seeds, partitions, limits, antiEntropyMs, collectMs, courtesyMs };
     const random = this.#random.fork();
     const onFault = (error: unknown) => this.#crashed(error);
     this.#cluster = new SimCluster(plan, nodeWorld, { clients, dots: this.#dots, random, onFault });
@@ -200,6 +203,7 @@ class Simulation {
     });
     await until(world, TAIL_MS, () => connected);
     const aftermath = await settle(settleWorld, this.#judge, {
+      isCollected: () => isCollected(this.#cluster, this.#cluster.ids),
       areEqual: () => checkReplicas(this.#unspoiledCopies(), '').length === 0,
       beforeReading: () => this.#checkUnread(),
       beforeWriting: () => this.#checkReplicas(),

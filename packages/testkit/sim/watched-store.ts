@@ -9,6 +9,8 @@ export interface StoreWatcher {
   objectStored?(node: string, id: RecordId, object: VersionedObject, durable: boolean): void;
   /** The store has forgotten a record of a partition that is not its node's. */
   recordDropped?(node: string, id: RecordId, object: VersionedObject): void;
+  /** The store has collected what it was asked to of these keys, as far as it was still so. */
+  collected?(node: string, keys: readonly string[], count: number): void;
   /** The store owes the stand-in record to nobody any more, and has dropped it; `kept`: what it holds as a replica itself. */
   hintDropped?(node: string, id: RecordId, object: VersionedObject, kept: VersionedObject | undefined): void;
 }
@@ -24,6 +26,9 @@ export function watchers(all: readonly StoreWatcher[]): Required<StoreWatcher> {
     },
     recordDropped: (...dropped) => {
       for (const one of all) one.recordDropped?.(...dropped);
+    },
+    collected: (...collected) => {
+      for (const one of all) one.collected?.(...collected);
     },
     hintDropped: (...dropped) => {
       for (const one of all) one.hintDropped?.(...dropped);
@@ -46,7 +51,7 @@ export function watchedStore<Watched extends Store>(
       return result;
     };
   };
-  const watched: Pick<Store, 'write' | 'submit' | 'writeHint' | 'hintDelivered' | 'dropRecords'> = {
+  const watched: Pick<Store, 'write' | 'submit' | 'writeHint' | 'hintDelivered' | 'dropRecords' | 'collect'> = {
     write(id, bytes, options) {
       const stored = see(id, bytes, 'write');
       return store.write(id, bytes, options).then(stored);
@@ -68,6 +73,12 @@ export function watchedStore<Watched extends Store>(
         if (record !== undefined && readable(store).read(id) === undefined)
           watcher.recordDropped?.(node, id, record.object);
       return dropped;
+    },
+    async collect(partition, records) {
+      const count = await store.collect(partition, records);
+      const keys = records.map(({ key, left }) => (left === undefined ? key : `(the clock of) ${key}`));
+      if (count > 0) watcher.collected?.(node, keys, count);
+      return count;
     },
     async hintDelivered(id, target, digest) {
       const before = readable(store).readHint(id);

@@ -56,6 +56,8 @@ export class ScriptCluster {
       maxHintBytesPerTarget: 1_000_000,
       limits: {},
       antiEntropyMs: 0,
+      collectMs: 0,
+      courtesyMs: 0,
     };
     this.nodes = seeds.map((id) => new SimNode(id, this.#newDisk(), shared, this.#random.fork()));
   }

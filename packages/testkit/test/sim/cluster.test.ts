@@ -35,6 +35,8 @@ async function world() {
       maxHintBytesPerTarget: 1_000,
       limits: {},
       antiEntropyMs: 0,
+      collectMs: 0,
+      courtesyMs: 0,
     },
     {
       clients: [],

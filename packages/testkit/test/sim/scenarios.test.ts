@@ -58,6 +58,8 @@ const asserted: Readonly<Record<string, (told: Told) => void>> = {
     expect(told.count(/ the store is serving/)).toBe(1);
   },
   'clock-jump': (told) => expect(told.count(/ sets its clock by /)).toBe(4),
+  'tombstone-return': (told) => expect(told.count(/ collects /)).toBeGreaterThan(5),
+  'late-frames': (told) => expect(told.count(/ collects /)).toBeGreaterThan(5),
   'hint-flood': (told) => expect(told.count(/HINTS_FULL/)).toBeGreaterThan(0),
 };
 
