@@ -151,10 +151,14 @@ export class SimNode {
     if (this.clock === clock) this.kill(true);
   }
 
-  /** Another, empty disk is put in while the node is down. */
+  /**
+   * Another, empty disk is put in while the node is down. Whoever does so sets the clock: a founder that is wiped and asks while no other
+   * runs writes a second founding record, which must not be earlier than its first.
+   */
   replaceDisk(disk: SimDisk): void {
     if (this.running) throw new Error(`${this.id} runs`);
     this.#disk = disk;
+    this.#wallOffsetMs = 0;
   }
 
   async #assemble(clock: NodeClock, transport: SimTransport, random: SeededRandom): Promise<NodeLife> {
