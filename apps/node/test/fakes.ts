@@ -175,6 +175,7 @@ export class FakeMembership implements Membership {
       partitions: 256,
       nodes,
       node: (node) => nodes.find((candidate) => candidate.id === node),
+      knows: (node) => nodes.some((candidate) => candidate.id === node),
       bucket: (name) => this.made.get(name) ?? defaults,
       buckets: [...this.made].map(([name, settings]) => ({ name, settings })),
       preferenceList: () => ['n1', 'n2', 'n3'],

@@ -7,6 +7,7 @@ import { isSettled } from './quorum-core.ts';
 const certainlyNot = new Set([
   'NO_RESPONDERS',
   'HINTS_FULL',
+  'UNKNOWN_TARGET',
   'STORE_FULL',
   'STORE_READ_ONLY',
   'STORE_CLOSED',

@@ -6,6 +6,7 @@ export function slotViewOf(self: string, ring: () => Ring): SlotView {
   return {
     slotVersion: (partition) => ring().slotVersion(partition),
     isOwner: (partition) => ring().owners(partition).includes(self),
+    isKnown: (node) => ring().knows(node),
     ringVersion: () => ring().version,
   };
 }

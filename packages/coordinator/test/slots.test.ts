@@ -1,5 +1,6 @@
 import { mayRecord, partitionOf } from '@ringfort/ring';
 import { replicaRead, replicaWrite } from '@ringfort/storage';
+import { encodeObject, updateObject } from '@ringfort/versioning';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ChangingCluster } from './support/changing.ts';
@@ -260,5 +261,20 @@ describe('a slot that has been handed over', () => {
     );
     expect(error).toMatchObject({ code: 'QUORUM_UNAVAILABLE', details: { received: 2, causes: ['STALE_SLOTS'] } });
     expect(world.member(second).syncs).toBeLessThan(10);
+  });
+
+  it('has its new owner get the hints that were owed to the former one', async () => {
+    const { world, cluster, partition, from, to, second, third, stranger } = await handedOver();
+    world.exchange(stranger, to);
+    const id = { partition, bucket: 'b', key: 'k1' };
+    const payload = { value: bytes('v'), contentType: 'text/plain' };
+    const object = encodeObject(updateObject(undefined, undefined, { actor: 's-1', counter: 1 }, payload));
+    const { store } = cluster.node(stranger);
+    await cluster.run(store.writeHint(id, object, [from]));
+    // Until the others have heard of it too, they refuse, and are told.
+    await cluster.pass(5_000);
+    expect(store.hintStats()).toEqual([]);
+    for (const owner of [to, second, third]) expect(cluster.node(owner).store.read(id), owner).toBeDefined();
+    expect(cluster.node(from).store.read(id)).toBeUndefined();
   });
 });

@@ -104,6 +104,7 @@ function ringOf(hashed: readonly HashedRecord[], founding: Founding | undefined,
     nodes: state.nodes,
     targets: state.targets,
     ownership: state.ownership,
+    retired: state.retired,
     buckets: Object.freeze(names.map((name) => Object.freeze({ name, settings: state.buckets.get(name)!.settings }))),
   });
 }

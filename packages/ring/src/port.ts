@@ -40,6 +40,8 @@ export interface Ring {
   /** Sorted by id. */
   readonly nodes: readonly RingNode[];
   node(id: string): RingNode | undefined;
+  /** Whether the id is that of a member, or was once: removed, replaced, or left. */
+  knows(id: string): boolean;
   bucket(name: string): BucketSettings;
   /** Buckets made explicitly, sorted by name. */
   readonly buckets: readonly { readonly name: string; readonly settings: BucketSettings }[];

@@ -23,6 +23,8 @@ export interface RingParts extends Owners {
   readonly founded: boolean;
   /** Sorted by name. */
   readonly buckets: readonly NamedBucket[];
+  /** Ids that do not come back. */
+  readonly retired: ReadonlySet<string>;
 }
 
 /** What is looked up of one partition. */
@@ -51,6 +53,7 @@ export class FoldedRing implements Ring {
   readonly #lists: (readonly string[] | undefined)[];
   readonly #views: (PartitionView | undefined)[];
   readonly #nodeById: ReadonlyMap<string, RingNode>;
+  readonly #retired: ReadonlySet<string>;
   readonly #bucketByName: ReadonlyMap<string, BucketSettings>;
 
   constructor(parts: RingParts) {
@@ -64,6 +67,7 @@ export class FoldedRing implements Ring {
     this.owned = ownedBy(parts.nodes, this.#places);
     this.#lists = new Array(parts.founded ? parts.partitions : 0).fill(undefined);
     this.#views = new Array(this.#lists.length).fill(undefined);
+    this.#retired = parts.retired;
     this.#nodeById = new Map(parts.nodes.map((node) => [node.id, node]));
     this.#bucketByName = new Map(parts.buckets.map(({ name, settings }) => [name, settings]));
     Object.freeze(this);
@@ -71,6 +75,10 @@ export class FoldedRing implements Ring {
 
   node(id: string): RingNode | undefined {
     return this.#nodeById.get(id);
+  }
+
+  knows(id: string): boolean {
+    return this.#nodeById.has(id) || this.#retired.has(id);
   }
 
   bucket(name: string): BucketSettings {
@@ -155,4 +163,5 @@ export const emptyRing: Ring = new FoldedRing({
   targets: nobody,
   ownership: new Ownership(nobody),
   buckets: none,
+  retired: new Set(),
 });

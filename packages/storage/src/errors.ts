@@ -116,6 +116,16 @@ export class NotServingError extends StorageError {
   }
 }
 
+/** A stand-in record is to be owed to somebody who never was a member: it could be delivered to nobody. */
+export class UnknownTargetError extends StorageError {
+  readonly code = 'UNKNOWN_TARGET';
+  constructor(target: string) {
+    super(`this node knows no member "${target}" that a hint could be owed to: name the owner that is away`, {
+      target,
+    });
+  }
+}
+
 /** What two nodes know of the owners of a partition. */
 export interface SlotsDiffer {
   readonly partition: number;

@@ -17,7 +17,14 @@ import {
   replicaVerify,
   replicaWrite,
 } from './contract.ts';
-import { CorruptRecordError, NotServingError, RefillingError, StoreClosedError, StoreReadOnlyError } from './errors.ts';
+import {
+  CorruptRecordError,
+  NotServingError,
+  RefillingError,
+  StoreClosedError,
+  StoreReadOnlyError,
+  UnknownTargetError,
+} from './errors.ts';
 import { inspectRecord } from './inspect-record.ts';
 import { bytesOfKey, primaryKey } from './keys-core.ts';
 import { createOwnerGate, type OwnerGate } from './owner-gate.ts';
@@ -73,6 +80,7 @@ export function serveStorage(options: ServeStorageOptions): ServedStorage {
     bus.answer(address, replicaWrite, (request, inbound, done) => {
       gate.checkWritable();
       owner.check(request.partition, request.slots);
+      checkTargets(options.slots, request.owedTo);
       writeReplica(store, request, inbound, (error, result) => {
         if (error !== undefined) gate.report(error);
         if (result === undefined) done(error);
@@ -249,6 +257,12 @@ function writeReplica(store: Store, request: ReplicaWriteRequest, { barrier }: I
       (result) => done(undefined, result),
       (error: Error) => done(error, undefined),
     );
+}
+
+/** @throws UNKNOWN_TARGET */
+function checkTargets(slots: SlotView | undefined, owedTo: readonly string[] | undefined): void {
+  if (slots === undefined || owedTo === undefined) return;
+  for (const target of owedTo) if (!slots.isKnown(target)) throw new UnknownTargetError(target);
 }
 
 /** The sender knows the digest of what it sent. */

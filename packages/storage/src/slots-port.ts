@@ -6,6 +6,8 @@ export interface SlotView {
   slotVersion(partition: number): number;
   /** Whether this node owns one of them. */
   isOwner(partition: number): boolean;
+  /** Whether the name is that of a member, or was once: hints for anybody else are refused. */
+  isKnown(node: string): boolean;
   /** The version of the whole history. */
   ringVersion(): { readonly size: number; readonly digest: string };
 }

@@ -39,6 +39,7 @@ class HandOver implements Moves, SlotView {
   };
   slotVersion = () => (this.phase === 'done' ? after : before);
   isOwner = () => this.phase !== 'done';
+  isKnown = () => true;
   ringVersion = () => ({ size: this.slotVersion(), digest: '0'.repeat(16) });
 
   async goOn(): Promise<void> {
@@ -142,6 +143,7 @@ describe('a node that is asked as an owner', () => {
     const slots: SlotView = {
       slotVersion: () => before,
       isOwner: () => owner,
+      isKnown: (node) => node === 'a',
       ringVersion: () => ({ size: 3, digest: 'f'.repeat(16) }),
     };
     const part = serveStorage({ bus: bus('node.a'), nodeId: 'a', store, slots });
@@ -162,6 +164,13 @@ describe('a node that is asked as an owner', () => {
     owner = false;
     await expect(read(before)).rejects.toMatchObject({ code: 'STALE_SLOTS' });
     expect(await read()).toEqual({});
+    const hint = (target: string) => {
+      const request = { ...id, object: bytesOf(blind('c-1', 1, 'x')), owedTo: [target] };
+      return asker.request('node.a.storage', replicaWrite, request, { timeoutMs: 500 });
+    };
+    await hint('a');
+    await expect(hint('nobody')).rejects.toMatchObject({ code: 'UNKNOWN_TARGET', details: { target: 'nobody' } });
+    expect(store.hintStats().map(({ target }) => target)).toEqual(['a']);
     await part.close();
   });
 });

@@ -69,6 +69,7 @@ const statusByCode: Readonly<Record<string, readonly [status: number, title: str
   BUS_CLOSED: [503, 'Stopping'],
   ABORTED: [503, 'Aborted'],
   TOO_MANY_HOPS: [503, 'Forwarded too often'],
+  UNKNOWN_TARGET: [503, 'Hint for nobody'],
   STALE_SLOTS: [503, 'Owners differ'],
   BARRIER_BEHIND: [503, 'Stale copy refused'],
   DEADLINE_EXCEEDED: [504, 'Deadline exceeded'],
