@@ -49,6 +49,16 @@ export type {
   WrittenRecord,
 } from './port.ts';
 export { type Compared, scheduleMachine } from './schedule-machine.ts';
+export {
+  createScrub,
+  defaultScrubLimits,
+  type Scrub,
+  type ScrubLimits,
+  type ScrubOptions,
+  type ScrubStats,
+} from './scrub.ts';
+export * from './scrub-contract.ts';
+export { scrubMachine } from './scrub-machine.ts';
 export { type ServeExchangeOptions, serveExchange } from './serve-exchange.ts';
 export { type SynchronizeOptions, synchronize } from './synchronize.ts';
 export type {

@@ -161,6 +161,12 @@ export interface Store {
   /** {@link Store.write} by callback, for the hot path: no promise is made. Always answers later, once. */
   submit(id: RecordId, bytes: Uint8Array, options: WriteOptions, done: WriteDone): void;
 
+  /**
+   * Stores a record anew, as it is in memory, where what the disk holds of it is corrupt. False: it is not in memory, and only others can help.
+   * Durable when resolved.
+   */
+  restore(id: RecordId): Promise<boolean>;
+
   /** Who is told of foreign dots: the coordinator. Replaces the former listener. */
   onForeignDot(listener: (dot: ForeignDot) => void): void;
   /** Who is told of records that are found corrupt, each once until it is replaced. Replaces the former listener. */

@@ -142,6 +142,20 @@ export class StoreEngine implements Store {
     this.#commits.add(new RecordWrite(this.#rules, id, bytes, options, this.#waits(options.sync), done));
   }
 
+  async restore(id: RecordId): Promise<boolean> {
+    let isInMemory = false;
+    await this.#commit(true, (stage) => {
+      const entry = stage.record(id);
+      if (entry.held !== undefined) {
+        isInMemory = true;
+        stage.setRecord(entry, entry.held);
+        stage.corrupt.replaced(entry.key);
+      }
+      return undefined;
+    });
+    return isInMemory;
+  }
+
   onForeignDot(listener: (dot: ForeignDot) => void): void {
     this.#onForeignDot = listener;
   }

@@ -14,6 +14,7 @@ function aimed(
       maxSiblings: 64,
       antiEntropyMs: 0,
       collectMs: 0,
+      scrubMs: 0,
     };
     return {
       ...drawn,
@@ -190,6 +191,34 @@ export const aimedScenarios: Readonly<Record<string, Scenario>> = {
         mix: { ...noActions, get: 0.4, blindPut: 0.4, update: 0.3, delete: 0.6, blindDelete: 0.1 },
       },
       nemeses: [often('crash', 700, random.pick([50, 300]))],
+    }),
+  ),
+  rot: aimed(
+    'records rot that nobody reads, and no replicas are compared: every store reads what it holds',
+    (random) => ({
+      plan: {
+        nodes: random.pick([3, 5]),
+        scrubMs: random.pick([700, 2_000]),
+        loadMs: 4_000,
+        strikes: [1_000, 1_800, 2_600].flatMap((atMs) => [
+          { kind: 'powerLoss' as const, on: [0], atMs, forMs: 10 },
+          ...[100, 150, 200, 250].map((afterMs) => ({
+            kind: 'corrupt' as const,
+            on: [0],
+            atMs: atMs + afterMs,
+            forMs: 0,
+          })),
+        ]),
+      },
+      workload: {
+        clients: 3,
+        keys: 12,
+        hotShare: 0,
+        thinkMs: 60,
+        quorums: false,
+        mix: { ...noActions, blindPut: 0.5, ownPut: 0.5 },
+      },
+      nemeses: random.chance(0.5) ? [often('crash', 800, 200)] : [],
     }),
   ),
   restarts: aimed('nodes are stopped and started again in good order', () => ({

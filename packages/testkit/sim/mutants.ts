@@ -241,6 +241,11 @@ export const mutants: readonly Mutant[] = [
     ...at('storage/src/serve-storage', 'if (!store.isFilled(partition))', 'if (false)'),
   },
   {
+    name: 'a scrub passes over what it cannot read',
+    scenario: 'rot',
+    ...at('anti-entropy/src/scrub-walk', 'record === undefined ? [id] : []', 'record === undefined ? [] : []'),
+  },
+  {
     name: 'a partition counts as filled once one other owner has given its part',
     scenario: 'refill',
     ...at(

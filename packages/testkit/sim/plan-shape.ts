@@ -87,6 +87,8 @@ export interface SimPlan {
   readonly collectMs: number;
   /** How long writes that are older than a collection have to arrive before they are refused. */
   readonly courtesyMs: number;
+  /** How often each store reads all that it holds; 0: never. */
+  readonly scrubMs: number;
   /** How long faults and clients go on. */
   readonly loadMs: number;
   /** Requests in all, at most. */

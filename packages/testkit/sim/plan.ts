@@ -106,6 +106,7 @@ export function drawPlan(seed: number, scenarioName: string): SimPlan {
     antiEntropyMs: latest.pick([0, 2_000, 5_000, 5_000]),
     collectMs: collections.pick([0, 300, 700, 2_000]),
     courtesyMs: collections.pick([0, 0, 500]),
+    scrubMs: seededRandom(seed ^ 0x5c2b).pick([0, 2_000]),
     loadMs: random.pick([2_000, 4_000, 10_000]),
     maxRequests: random.pick([60, 200, 400]),
     links: scenario.linkFaults ? drawLinks(random) : noLinkFaults,

@@ -2,6 +2,8 @@ import type { RecordId, Store } from '@ringfort/storage';
 import type { VersionedObject } from '@ringfort/versioning';
 import type { SimCluster } from './cluster.ts';
 import type { NemesisKind, SimPlan } from './plan-shape.ts';
+import { N } from './sim-client.ts';
+import type { SimNode } from './sim-node.ts';
 import type { BrokenInvariant } from './violations.ts';
 import { readable } from './watched-store.ts';
 
@@ -50,6 +52,23 @@ const AMPLE_HINT_BYTES = 1_000_000;
 export function handoffSuffices({ nemeses, strikes, maxHintBytesPerTarget }: SimPlan): boolean {
   const kinds = [...nemeses, ...strikes].map(({ kind }) => kind);
   return maxHintBytesPerTarget >= AMPLE_HINT_BYTES && kinds.every((kind) => forgetsNothing.has(kind));
+}
+
+/**
+ * Records that lie corrupt on a disk while another replica holds the key. Looked at where they lie: what a node has in memory may be whole still.
+ */
+export function rotLeft(cluster: SimCluster): string[] {
+  const { rotten, ids, nodes } = cluster;
+  const ring = rotten?.life?.membership.ring;
+  if (rotten === undefined || ring === undefined) return [];
+  const disk = rotten.disk.peek();
+  return ids.flatMap((id) => {
+    const holds = ({ id: node, life }: SimNode) =>
+      node !== rotten.id && life !== undefined && readable(life.store).read(id) !== undefined;
+    const others = ring.preferenceList(id.partition).slice(0, N);
+    const isHeld = nodes.some((node) => others.includes(node.id) && holds(node));
+    return isHeld && isUnreadable(disk, id) ? [`${id.key} on ${rotten.id}`] : [];
+  });
 }
 
 /** Copies of keys that no replica has lost to rot: that is found by whoever reads it. */

@@ -89,6 +89,7 @@ class ScaleRun {
       antiEntropyMs: 60_000,
       collectMs: 0,
       courtesyMs: 0,
+      scrubMs: 0,
     };
     const disk = () => new SimDisk(Buffer.from(this.#random.bytes(16)).toString('hex'));
     this.#nodes = seeds.map((id) => new SimNode(id, disk(), world, this.#random.fork()));

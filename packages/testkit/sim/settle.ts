@@ -23,6 +23,8 @@ const REUNION_MS = 60_000;
 const REFILL_MS = 60_000;
 /** Until all slots have changed hands, and the nodes that give them have forgotten what was theirs. */
 const MOVES_MS = 180_000;
+/** Until rot that nobody reads is found, and mended. */
+const SCRUB_MS = 30_000;
 const HINTS_MS = 180_000;
 /** Until every pair of replicas was compared at least once, and what differed was exchanged. */
 const EXCHANGES_MS = 60_000;
@@ -39,6 +41,8 @@ export interface Aftermath {
   readonly apart?: string | undefined;
   /** Nodes whose lost disk was not made up for. */
   readonly unfilled: readonly string[];
+  /** Records that nobody reads, that can be read where others hold them, and not where they rot. */
+  readonly rotten: readonly string[];
   /** Who owes whom hints that were not delivered. */
   readonly hintsLeft: readonly string[];
   /** Slots that did not change hands, records that are not where they belong. */
@@ -65,6 +69,7 @@ export function checkLiveness({
   apart,
   unfilled,
   uncollected,
+  rotten,
   hintsLeft,
   movesLeft: left,
   unread,
@@ -76,6 +81,7 @@ export function checkLiveness({
   const [before, after] = activity;
   return [
     ...unfilled.map((what) => blame(`a lost disk was not made up for within ${REFILL_MS} ms: ${what}`)),
+    ...rotten.map((what) => blame(`rot was not mended within ${SCRUB_MS} ms: ${what}`)),
     ...(hintsLeft.length > 0 ? [blame(`hints were not delivered within ${HINTS_MS} ms: ${hintsLeft.join(', ')}`)] : []),
     ...(left.length > 0 ? [blame(`moves were not done within ${MOVES_MS} ms: ${left.slice(0, 6).join(', ')}`)] : []),
     ...(uncollected === true ? [blame(`what was deleted was not collected within ${COLLECTIONS_MS} ms`)] : []),
@@ -92,11 +98,17 @@ export function checkLiveness({
 export async function settle(
   world: SettleWorld,
   client: SimClient,
-  look: { areEqual(): boolean; isCollected(): boolean; beforeReading(): void; beforeWriting(): void },
+  look: {
+    rotIsLeft(): readonly string[];
+    areEqual(): boolean;
+    isCollected(): boolean;
+    beforeReading(): void;
+    beforeWriting(): void;
+  },
 ): Promise<Aftermath> {
   const { cluster, clock, log } = world;
   if (!(await until(world, REUNION_MS, () => isWhole(cluster)))) {
-    const nothing = { unfilled: [], hintsLeft: [], movesLeft: [], unread: [], unwritten: [] };
+    const nothing = { unfilled: [], rotten: [], hintsLeft: [], movesLeft: [], unread: [], unwritten: [] };
     return { ...nothing, apart: standing(cluster), activity: ['', ''] };
   }
   await until(world, MOVES_MS, () => movesLeft(cluster).length === 0);
@@ -105,6 +117,8 @@ export async function settle(
   await clock.advanceAsync(DEADLINE_MS);
   await until(world, REFILL_MS, () => unfilled(cluster).length === 0);
   const unfilledLeft = unfilled(cluster);
+  if (world.plan.scrubMs > 0) await until(world, SCRUB_MS, () => look.rotIsLeft().length === 0);
+  const rotten = world.plan.scrubMs > 0 ? look.rotIsLeft() : [];
   await until(world, HINTS_MS, () => owed(cluster).length === 0);
   const hintsLeft = owed(cluster);
   if (world.plan.antiEntropyMs > 0) await until(world, EXCHANGES_MS, look.areEqual);
@@ -127,6 +141,7 @@ export async function settle(
   const damaged = await putWithDamagedContext(world, client);
   return {
     unfilled: unfilledLeft,
+    rotten,
     hintsLeft,
     movesLeft: left,
     unread,

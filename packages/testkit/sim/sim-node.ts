@@ -5,8 +5,10 @@ import {
   createAntiEntropy,
   createCollector,
   createHandOvers,
+  createScrub,
   createTransfers,
   type HandOvers,
+  type Scrub,
   type Transfers,
   transferStore,
 } from '@ringfort/anti-entropy';
@@ -46,10 +48,14 @@ export interface NodeWorld {
   /** How often what was deleted is collected; 0: never. */
   readonly collectMs: number;
   readonly courtesyMs: number;
+  /** How often a store reads all that it holds; 0: never. */
+  readonly scrubMs: number;
 }
 
 /** Exchanges that faults hold up are to end soon after these. */
 const EXCHANGE_TIMEOUT_MS = 2_000;
+
+const SCRUB_RETRY_MS = 500;
 
 /** One life of a node's process. */
 export interface NodeLife {
@@ -65,6 +71,7 @@ export interface NodeLife {
   readonly transfers: Transfers;
   readonly handOvers: HandOvers;
   readonly collector: Collector;
+  readonly scrub: Scrub;
 }
 
 /** A whole node, assembled as `apps/node` does it, on simulated time, network and disk. It can die at any moment and start again. */
@@ -135,10 +142,12 @@ export class SimNode {
     if (life === undefined || clock === undefined || this.#stopping) return;
     this.#world.log.add(this.id, 'stops');
     this.#stopping = true;
-    const { coordinator, antiEntropy, collector, handOvers, transfers, membership, bus, versioner, storage } = life;
+    const { coordinator, antiEntropy, collector, scrub, handOvers, transfers, membership, bus, versioner, storage } =
+      life;
     await coordinator.close();
     antiEntropy.close();
     collector.close();
+    scrub.close();
     handOvers.close();
     await transfers.close();
     await membership.close();
@@ -237,6 +246,12 @@ export class SimNode {
       onFault: fault,
     });
     parts.collector = collector;
+    const scrubLimits = { intervalMs: this.#world.scrubMs, timeoutMs: EXCHANGE_TIMEOUT_MS, retryMs: SCRUB_RETRY_MS };
+    const scrub = createScrub({
+      ...{ bus, store, membership, clock, random: seededRandom(7) },
+      limits: scrubLimits,
+      onFault: fault,
+    });
     return {
       clock,
       transport,
@@ -248,6 +263,7 @@ export class SimNode {
       coordinator,
       antiEntropy,
       collector,
+      scrub,
       ...moving,
     };
   }

@@ -17,6 +17,7 @@ import {
   type ReplicaCopy,
   readableKeys,
   replicaCopies,
+  rotLeft,
 } from './replicas.ts';
 import { Requests } from './requests.ts';
 import { checkRings, Rings } from './rings.ts';
@@ -107,13 +108,13 @@ class Simulation {
     const clients = Array.from({ length: plan.workload.clients }, (_, index) => client(`c${index + 1}`));
     this.#judge = client('judge');
     const { partitions, durability, maxHintBytesPerTarget, maxInFlight, maxSiblings } = plan;
-    const { antiEntropyMs, collectMs, courtesyMs } = plan;
+    const { antiEntropyMs, collectMs, courtesyMs, scrubMs } = plan;
     const seeds = Array.from({ length: plan.nodes }, (_, index) => `n${index + 1}`);
     const limits = { maxInFlight, maxSiblings };
     const rules: StoreWatcher = { objectSeen: (_node, id, object) => this.#rules.objectSeen(id, object) };
     const watcher = watchers([rules, this.#dots, this.#custody, this.#siblings]);
     const stored = { watcher, durability, maxHintBytesPerTarget };
-    const nodeWorld = { ...world, ...stored, seeds, partitions, limits, antiEntropyMs, collectMs, courtesyMs };
+    const nodeWorld = { ...world, ...stored, seeds, partitions, limits, antiEntropyMs, collectMs, courtesyMs, scrubMs };
     const random = this.#random.fork();
     const onFault = (error: unknown) => this.#crashed(error);
     this.#cluster = new SimCluster(plan, nodeWorld, { clients, dots: this.#dots, random, onFault });
@@ -204,6 +205,7 @@ class Simulation {
     await until(world, TAIL_MS, () => connected);
     const aftermath = await settle(settleWorld, this.#judge, {
       isCollected: () => isCollected(this.#cluster, this.#cluster.ids),
+      rotIsLeft: () => rotLeft(this.#cluster),
       areEqual: () => checkReplicas(this.#unspoiledCopies(), '').length === 0,
       beforeReading: () => this.#checkUnread(),
       beforeWriting: () => this.#checkReplicas(),

@@ -58,6 +58,7 @@ export class ScriptCluster {
       antiEntropyMs: 0,
       collectMs: 0,
       courtesyMs: 0,
+      scrubMs: 0,
     };
     this.nodes = seeds.map((id) => new SimNode(id, this.#newDisk(), shared, this.#random.fork()));
   }

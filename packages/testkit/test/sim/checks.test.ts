@@ -162,6 +162,7 @@ describe('S4', () => {
   it('finds a damaged context that was not refused as such', () => {
     const aftermath = {
       unfilled: [],
+      rotten: [],
       hintsLeft: [],
       movesLeft: [],
       unread: [],
@@ -249,6 +250,7 @@ describe('S7', () => {
 describe('L1', () => {
   const well = {
     unfilled: [],
+    rotten: [],
     hintsLeft: [],
     movesLeft: [],
     unread: [],

@@ -37,6 +37,7 @@ async function world() {
       antiEntropyMs: 0,
       collectMs: 0,
       courtesyMs: 0,
+      scrubMs: 0,
     },
     {
       clients: [],
