@@ -207,6 +207,14 @@ export const settings: readonly Setting[] = [
     help: 'how often what was deleted or has expired is collected; 0: never (default: 300)',
   },
   {
+    path: 'scrubIntervalSeconds',
+    flag: '--scrub-interval',
+    argument: '<seconds>',
+    env: 'RINGFORT_SCRUB_INTERVAL',
+    kind: 'number',
+    help: 'how often the store is read through, so that rot is found and mended; 0: only when asked (default: 604800)',
+  },
+  {
     path: 'timeoutMs',
     flag: '--timeout-ms',
     argument: '<ms>',

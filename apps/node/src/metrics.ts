@@ -1,5 +1,5 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
-import type { AntiEntropy, Collector } from '@ringfort/anti-entropy';
+import type { AntiEntropy, Collector, Scrub } from '@ringfort/anti-entropy';
 import type { Clock } from '@ringfort/bus';
 import type { Coordinator } from '@ringfort/coordinator';
 import type { ServedStorage, Store } from '@ringfort/storage';
@@ -22,6 +22,7 @@ export interface MetricSources {
   antiEntropy?: AntiEntropy | undefined;
   moving?: Moving | undefined;
   collector?: Collector | undefined;
+  scrub?: Scrub | undefined;
 }
 
 /** One node's metrics in its own registry, so that several nodes of a process do not mix. */
@@ -61,6 +62,7 @@ export function createMetrics(nodeId: string, options: { defaultMetrics: boolean
   addAntiEntropyMetrics(registers, sources);
   addMovingMetrics(registers, sources);
   addCollectorMetrics(registers, sources);
+  addScrubMetrics(registers, sources);
   addStoreMetrics(registers, sources);
   addDiskFaultMetrics(registers, sources);
   const lag = addEventLoopLag(registers);
@@ -218,6 +220,35 @@ function addAntiEntropyMetrics(registers: Registry[], sources: MetricSources): v
     registers,
     collect() {
       this.set((stats()?.stalestMs ?? 0) / 1000);
+    },
+  });
+}
+
+function addScrubMetrics(registers: Registry[], sources: MetricSources): void {
+  const stats = () => sources.scrub?.stats();
+  const counters = [
+    ['passes_total', 'Times that all that the store holds was read', 'passes'],
+    ['bytes_total', 'Bytes of records that scrubs read', 'bytes'],
+    ['corrupt_total', 'Records that scrubs could not read', 'corrupt'],
+    ['healed_total', 'Of these, those that were made whole again', 'healed'],
+  ] as const;
+  for (const [name, help, field] of counters) {
+    new Counter({
+      name: `ringfort_scrub_${name}`,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(stats()?.[field] ?? 0);
+      },
+    });
+  }
+  new Gauge({
+    name: 'ringfort_scrub_unhealed',
+    help: 'Corrupt records that wait for their other owners, or that nobody else holds',
+    registers,
+    collect() {
+      this.set(stats()?.unhealed ?? 0);
     },
   });
 }

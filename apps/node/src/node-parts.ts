@@ -2,7 +2,17 @@ import { mkdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { type AntiEntropy, type Collector, createAntiEntropy, createCollector } from '@ringfort/anti-entropy';
+import {
+  type AntiEntropy,
+  antiEntropyAddress,
+  type Collector,
+  createAntiEntropy,
+  createCollector,
+  createScrub,
+  type Scrub,
+  scrubStart,
+  scrubStatus,
+} from '@ringfort/anti-entropy';
 import { type Bus, type Clock, type MemoryNetwork, type Random, RemoteError } from '@ringfort/bus';
 import { type Coordinator, createCoordinator, slotViewOf } from '@ringfort/coordinator';
 import { createMembership, historyLogOverMeta, type NodeInfo, type NodeMembership } from '@ringfort/membership';
@@ -81,6 +91,7 @@ export class NodeParts {
   #antiEntropy: AntiEntropy | undefined;
   readonly #moving = new Moving();
   #collector: Collector | undefined;
+  #scrub: Scrub | undefined;
   /** The step that was begun last, for the message of a stop that hangs. */
   lastStep = '';
 
@@ -107,7 +118,10 @@ export class NodeParts {
       serveStorage: step('serveStorage', () => this.#serveStorage()),
       joinCluster: step('joinCluster', () => this.#joinCluster()),
       startCoordinator: step('startCoordinator', () => this.#startCoordinator()),
-      startAntiEntropy: step('startAntiEntropy', async () => this.#startAntiEntropy()),
+      startAntiEntropy: step('startAntiEntropy', async () => {
+        this.#startAntiEntropy();
+        this.#startScrub();
+      }),
       drainHttp: step('drainHttp', async () => this.#http?.drain()),
       closeAntiEntropy: step('closeAntiEntropy', () => this.#closeAntiEntropy()),
       closeCoordinator: step('closeCoordinator', async () => this.#coordinator?.close()),
@@ -302,6 +316,7 @@ export class NodeParts {
   }
 
   async #closeAntiEntropy(): Promise<void> {
+    this.#scrub?.close();
     this.#antiEntropy?.close();
     this.#collector?.close();
     await this.#moving.close();
@@ -327,6 +342,24 @@ export class NodeParts {
       },
     });
     this.#metrics.sources.collector = this.#collector;
+  }
+
+  #startScrub(): void {
+    const { clock, random } = this.#around;
+    this.#scrub = createScrub({
+      bus: made(this.#bus, 'bus'),
+      store: made(this.#store, 'store'),
+      membership: made(this.#membership, 'membership'),
+      clock,
+      random,
+      limits: { intervalMs: 1000 * this.#config.scrubIntervalSeconds },
+      onFault: (fault, where) => {
+        if (passing.has(codeOf(fault))) return;
+        this.#storage?.report(fault);
+        this.#faults.warn(where, fault, 'a scrub met a failure: it is tried again');
+      },
+    });
+    this.#metrics.sources.scrub = this.#scrub;
   }
 
   async #closeStore(): Promise<void> {
@@ -358,6 +391,10 @@ export class NodeParts {
       log,
       coordinator: () => this.#ready(this.#countedCoordinator),
       membership: () => this.#ready(this.#membership),
+      scrub: (verb, node) => {
+        const bus = this.#ready(this.#bus);
+        return bus.request(antiEntropyAddress(node), verb === 'start' ? scrubStart : scrubStatus, {}, { timeoutMs });
+      },
       unreadyReason: () => this.#unreadyReason(),
       condition: () => ({ bus: this.#bus?.status ?? 'none', storage: this.#storage?.mode ?? 'none' }),
     };

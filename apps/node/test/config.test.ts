@@ -42,6 +42,7 @@ describe('a configuration', () => {
       antiEntropyIntervalSeconds: 60,
       transferMebibytesPerSecond: 16,
       collectIntervalSeconds: 300,
+      scrubIntervalSeconds: 604_800,
       timeoutMs: 2000,
       tokens: [],
       logLevel: 'warn',

@@ -1,3 +1,4 @@
+import type { ScrubStatus } from '@ringfort/anti-entropy';
 import type { Clock, Random } from '@ringfort/bus';
 import type { CallOptions, Coordinator, Operator } from '@ringfort/coordinator';
 import type {
@@ -40,6 +41,14 @@ type Sibling = GetReply['siblings'][number];
 
 /** Says what it is told to say. */
 export class FakeOperator implements Operator {
+  /** What each call about a scrub is answered, in turn; the last one stays. */
+  scrubs: ScrubStatus[] = [];
+
+  async scrub(verb: string, node: string): Promise<ScrubStatus> {
+    this.calls.push({ verb: `scrub ${verb}`, request: node, options: undefined });
+    return (this.scrubs.length > 1 ? this.scrubs.shift() : this.scrubs[0])!;
+  }
+
   readonly calls: { verb: string; request: unknown; options: CallOptions | undefined }[] = [];
   inspected: InspectReply | undefined;
   repaired: RepairReply | undefined;
@@ -269,6 +278,7 @@ export function fakeNode(
     log: pino({ level: 'error' }, { write: (line: string) => void logged.push(line) }),
     coordinator: () => ready(counted),
     membership: () => ready(membership),
+    scrub: (verb, node) => coordinator.operator.scrub(verb, node),
     unreadyReason: () => options.unready,
     condition: () => ({ bus: 'connected', storage: 'serving' }),
   };

@@ -150,3 +150,25 @@ it('both refuse by name what they cannot understand', async () => {
   expect(await codeOf(await fetch(`${path}/inspect?timeoutMs=0`))).toEqual([400, 'INVALID_QUERY']);
   expect(await codeOf(await fetch(`${path}/repair`))).toEqual([405, 'METHOD_NOT_ALLOWED']);
 });
+
+it('scrub begins a look at a disk, follows it, and fails when something stays broken', async () => {
+  const pass = { beganMs: 0, done: 64, partitions: 256, records: 1000, bytes: 2_097_152, corrupt: 2, healed: 1 };
+  const status = { node: 'n3', state: 'scanning' as const, pass, waiting: 1, lost: 0 };
+  const over = { ...pass, done: 256, endedMs: 1_500, healed: 2 };
+  operator.calls.length = 0;
+  operator.scrubs = [status, { ...status, state: 'resting', pass: over, waiting: 0 }];
+  expect(await ringfort('scrub', '--node', 'n3')).toEqual({
+    code: 0,
+    err: 'n3: 25%, 1000 records, 2.0 MiB, 2 corrupt, 1 of them whole again\n',
+    out: 'n3: 1.5 s, 1000 records, 2.0 MiB, 2 corrupt, 2 of them whole again\n',
+  });
+  expect(operator.calls.map(({ verb, request }) => `${verb} ${request}`)).toEqual([
+    'scrub start n3',
+    'scrub status n3',
+  ]);
+  operator.scrubs = [{ ...status, state: 'resting', pass: over, waiting: 0, lost: 1 }];
+  expect(await ringfort('scrub', '--json')).toMatchObject({ code: 1, err: '' });
+  expect(operator.calls.at(-1)?.request).toBe('n1');
+  const answer = await fetch(`${url}/v1/scrub?node=a.b`);
+  expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([400, 'INVALID_QUERY']);
+});

@@ -11,7 +11,8 @@ const REPAIRED_WITHIN_MS = 10_000;
 
 export const corruptValue: Scenario = {
   name: 'corrupt-value',
-  about: 'a bit of every value in the file of one node is flipped: nobody reads it, and reads repair it',
+  about:
+    'a bit of every value in the file of one node is flipped, and nobody reads it: a scrub finds all, and has them made whole',
   cluster: { nodes: 5 },
   async run(context) {
     const { cluster } = context;
@@ -36,16 +37,22 @@ export const corruptValue: Scenario = {
       seen.push(own.error);
     }
     assert.deepEqual(tally(seen.map(String)), { CORRUPT_RECORD: owned.length }, 'every one of its records is corrupt');
-    const after = context.load({ name: 'b', doors, keys: KEYS, ratePerSecond: RATE_PER_SECOND, durationMs: 6_000 });
-    await after.sent;
-    await after.finish();
-    await readAll(context, doors[0]!);
+    const scrubbed = await fetch(`${cluster.nodes[0]!.url}/v1/scrub?node=${victim.id}`, { method: 'POST' });
+    assert.equal(scrubbed.status, 200);
     await until(
-      'every record is repaired',
+      'every record is whole again, unread',
       () => Promise.all(owned.map(async (key) => areEqual(await replicasOf(victim, key)))),
       (equal) => equal.every(Boolean),
       REPAIRED_WITHIN_MS,
     );
+    const [found, healed, unhealed] = await Promise.all(
+      ['corrupt_total', 'healed_total', 'unhealed'].map((name) => metricOf(victim, `ringfort_scrub_${name}`)),
+    );
+    assert.deepEqual([healed, unhealed], [found, 0]);
+    const after = context.load({ name: 'b', doors, keys: KEYS, ratePerSecond: RATE_PER_SECOND, durationMs: 2_000 });
+    await after.sent;
+    await after.finish();
+    await readAll(context, doors[0]!);
     const told = await metricOf(victim, 'ringfort_corrupt_records_total');
     const { samples } = await context.settle();
     const failures = samples.filter(({ outcome }) => outcome !== 'ok');
@@ -53,6 +60,7 @@ export const corruptValue: Scenario = {
       flipped,
       owned: owned.length,
       told,
+      healed,
       failures: JSON.stringify(tally(failures.map((one) => one.code ?? ''))),
     });
     assert.ok(owned.length > 20, `${owned.length} keys are the victim's`);

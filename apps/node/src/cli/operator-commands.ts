@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { endpointOptions } from './endpoint.ts';
 import type { CommandIo } from './io.ts';
 
-/** `ringfort inspect`, `repair`, `export`, `import`. */
+/** `ringfort inspect`, `repair`, `export`, `import`, `scrub`. */
 export function addOperator(program: Command, io: CommandIo, end: (code: number) => void): void {
   const add = (usage: string, about: string) =>
     endpointOptions(program.command(usage), io)
@@ -72,4 +72,21 @@ Exit codes: 0 all was merged, 1 some lines were not, or the export is not whole`
     .action(async (bucket, options) =>
       end(await (await import('./export-import.ts')).importBucket(bucket, options, io)),
     );
+
+  endpointOptions(program.command('scrub'), io)
+    .description('Have a node read all that its disk holds, and what has rotted made whole by the other owners.')
+    .option('-n, --node <id>', 'whose disk; default: of the node that is asked')
+    .option('--no-wait', 'begin it only')
+    .addHelpText(
+      'after',
+      `
+Every node does so by itself, once a week (--scrub-interval). At most 8 MiB are read per second.
+
+Examples:
+  ringfort scrub
+  ringfort scrub --node n3 --json
+
+Exit codes: 0 all is whole, 1 some records are not whole (yet): the last lines say what helps`,
+    )
+    .action(async (options) => end(await (await import('./scrub.ts')).scrub(options, io)));
 }

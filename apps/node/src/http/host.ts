@@ -1,3 +1,4 @@
+import type { ScrubStatus } from '@ringfort/anti-entropy';
 import type { Random } from '@ringfort/bus';
 import type { Coordinator } from '@ringfort/coordinator';
 import type { Membership } from '@ringfort/membership';
@@ -20,6 +21,8 @@ export interface HttpHost {
   coordinator(): Coordinator;
   /** @throws {NotReadyError} while the node starts or stops */
   membership(): Membership;
+  /** Of any node's store: begins a scrub, or tells how far it is. @throws {NotReadyError} */
+  scrub(verb: 'start' | 'status', node: string): Promise<ScrubStatus>;
   /** Why the node cannot serve now; undefined: it serves. */
   unreadyReason(): string | undefined;
   /** The connection to the bus (`connected`, `disconnected`, ...) and the mode of the store (`serving`, `readOnly`, ...). */

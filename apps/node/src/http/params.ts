@@ -102,6 +102,20 @@ export function objectsQuery(query: unknown): z.infer<typeof objectsQuerySchema>
   return checked.data;
 }
 
+const scrubQuerySchema = z.strictObject({
+  node: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'give the id of a node')
+    .optional(),
+});
+
+/** The query of scrubs. */
+export function scrubQuery(query: unknown): z.infer<typeof scrubQuerySchema> {
+  const checked = scrubQuerySchema.safeParse(query);
+  if (!checked.success) throw queryError(checked.error, query, 0);
+  return checked.data;
+}
+
 /** Refuses any query parameter, for routes that take none. */
 export function noQuery(query: unknown): void {
   const checked = z.strictObject({}).safeParse(query);

@@ -25,6 +25,7 @@ import { addKeyRoutes } from './key-routes.ts';
 import { addObjectRoutes } from './object-routes.ts';
 import { addOperatorRoutes } from './operator-routes.ts';
 import { codeOf, problemOf, retryAfterSeconds } from './problems.ts';
+import { addScrubRoutes } from './scrub-routes.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -72,6 +73,7 @@ export function createHttpServer(host: HttpHost): FastifyInstance {
     addChangeRoutes(app, host);
     addOperatorRoutes(app, host);
     addObjectRoutes(app, host);
+    addScrubRoutes(app, host);
   });
   return app;
 }
