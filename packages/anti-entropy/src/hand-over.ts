@@ -196,9 +196,11 @@ class HandOverService implements HandOvers {
   }
 
   #beginIfDue(giving: Giving | undefined): void {
-    const { membership, bus, clock, random } = this.#options;
+    const { membership, store, bus, clock, random } = this.#options;
     if (giving === undefined || !giving.takers.every((node) => membership.isUp(node))) return;
     const { partition, move } = giving;
+    // What is still to come from the other owners would not come to the next one.
+    if (move !== undefined && !store.isFilled(partition)) return;
     const running = new RunningGiving({
       bus,
       clock,

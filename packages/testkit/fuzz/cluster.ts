@@ -104,7 +104,8 @@ export class FuzzCluster {
       log: this.#faults.logger,
       coordinator: () => node!.coordinator,
       membership: () => node!.membership,
-      unreadyReason: () => undefined,
+      scrub: async (_verb, node) => ({ node, state: 'resting', waiting: 0, lost: 0 }),
+    unreadyReason: () => undefined,
       condition: () => ({ bus: node!.bus.status, storage: 'serving' }),
     };
     return createHttpServer(host);
