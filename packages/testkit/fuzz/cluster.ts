@@ -105,7 +105,7 @@ export class FuzzCluster {
       coordinator: () => node!.coordinator,
       membership: () => node!.membership,
       scrub: async (_verb, node) => ({ node, state: 'resting', waiting: 0, lost: 0 }),
-    unreadyReason: () => undefined,
+      unreadyReason: () => undefined,
       condition: () => ({ bus: node!.bus.status, storage: 'serving' }),
     };
     return createHttpServer(host);
