@@ -69,7 +69,8 @@ export class BarrierNews {
     const known = answers.find((answer) => answer?.known === true);
     if (known === undefined && answers.includes(undefined)) return;
     // Where nobody knows of any, and all have said so, there was none.
-    for (const { partition, barrier } of known?.barriers ?? []) await store.raiseBarrier(partition, barrier);
+    const barriers = known?.barriers ?? [];
+    await Promise.all(barriers.map(({ partition, barrier }) => store.raiseBarrier(partition, barrier)));
     await store.putMeta(KNOWN, Uint8Array.of(1));
     this.#areKnown = true;
   }

@@ -83,7 +83,9 @@ export class CollectMember {
 
   async #drop({ partition, barrier, records }: verbs.DropRequest): Promise<verbs.DropReply> {
     const { store } = this.#options;
-    if (store.barrier(partition) < barrier) throw new NotAdoptedError(partition, barrier, store.barrier(partition));
+    const floor = store.barrier(partition);
+    // Of no collection, or of one that a later one has overtaken: its proof says nothing any more.
+    if (barrier === 0 || floor !== barrier) throw new NotAdoptedError(partition, barrier, floor);
     const collected = records.flatMap((record) => this.#collectedOf(partition, record));
     return { collected: await store.collect(partition, collected) };
   }

@@ -2,7 +2,7 @@ import { seededRandom } from '@ringfort/testkit';
 import { decodeObject, encodeObject, mergeObjects, updateObject, type VersionedObject } from '@ringfort/versioning';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { shortened, takenOf } from '../src/collect-core.ts';
-import { type Collector, createCollector } from '../src/index.ts';
+import { antiEntropyAddress, type Collector, collectDrop, createCollector } from '../src/index.ts';
 import { ringOf, TestNodes } from './support/nodes.ts';
 import { blind, bytesOf } from './support/sides.ts';
 
@@ -120,6 +120,21 @@ describe('a collection', () => {
     others()[0]!.membership.ring = ringOf(['n1', 'n2', 'n3', 'n4'], { more: 2 });
     await pass();
     expect(new Set(faults)).toEqual(new Set(['COLLECTION_UNSETTLED']));
+    expect(held().every((object) => object !== undefined)).toBe(true);
+  });
+
+  it('drops nothing for a collection that was not raised here, or that a later one has overtaken', async () => {
+    const [first] = primaries();
+    await writeAll(deletion(value));
+    const { digest } = first!.store.read(id)!;
+    const records = [{ bucket: id.bucket, key: id.key, digest, takes: 'record' as const }];
+    for (const barrier of [0, 1]) {
+      const request = { partition: id.partition, barrier, records };
+      const asked = others()[0]!.bus.request(antiEntropyAddress(first!.id), collectDrop, request, { timeoutMs: 1_000 });
+      const refused = expect(asked).rejects.toMatchObject({ code: 'BARRIER_NOT_ADOPTED' });
+      await cluster.clock.advanceAsync(100);
+      await refused;
+    }
     expect(held().every((object) => object !== undefined)).toBe(true);
   });
 
