@@ -69,10 +69,16 @@ export class SimCluster {
   get isOneMayBeLost(): boolean {
     const { ring } = this;
     if (ring === undefined || this.wiped !== undefined || this.changes > 0) return false;
-    if ([...this.lost].some((id) => ring.node(id) !== undefined)) return false;
+    if (!this.isNobodyLostMember) return false;
     return Array.from({ length: ring.partitions }, (_, partition) => ring.moves(partition)).every((moves) =>
       moves.every(({ vacant }) => !vacant),
     );
+  }
+
+  /** Whether the cluster knows of all machines that are gone. */
+  get isNobodyLostMember(): boolean {
+    const { ring } = this;
+    return ring !== undefined && [...this.lost].every((id) => ring.node(id) === undefined);
   }
 
   /** Another node starts, with an empty disk: it is not a member until it is added. */

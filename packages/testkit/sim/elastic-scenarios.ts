@@ -44,6 +44,38 @@ export const elasticScenarios: Readonly<Record<string, Scenario>> = {
       ],
     }),
   },
+  moving: {
+    about: 'slots change hands all the time while primaries alone may answer, some hang, and replicas are not compared',
+    faults: [],
+    linkFaults: false,
+    fix: (plan) => ({
+      ...elastic(plan),
+      nodes: 4,
+      partitions: 8,
+      durability: 'fsync',
+      antiEntropyMs: 0,
+      loadMs: 4_000,
+      maxRequests: 400,
+      nemeses: [
+        often('addNode', 800),
+        often('leave', 900),
+        often('reweight', 300),
+        often('pause', 400, 150),
+        often('cut', 200, 300),
+      ],
+      workload: {
+        ...plan.workload,
+        bucket: 'siblings',
+        clients: 5,
+        keys: 2,
+        hotShare: 0,
+        thinkMs: 15,
+        quorums: false,
+        strict: true,
+        timeoutsMs: [1_000],
+      },
+    }),
+  },
   elastic: {
     about: 'the same, while links, processes and disks fail',
     faults: [

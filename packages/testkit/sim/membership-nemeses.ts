@@ -126,9 +126,15 @@ function tryToAct(world: NemesisWorld, what: string, act: (node: SimNode) => Pro
     if (isOver) return;
     isOver = true;
     say('operator', `could not ${what}: ${why}`);
-    if (tries > 1 && !senseless.has(why)) clock.setTimeout(() => tryToAct(world, what, act, tries - 1), AGAIN_MS);
+    if (tries > 1 && (tries === FOR_GOOD || !senseless.has(why)))
+      clock.setTimeout(() => tryToAct(world, what, act, tries - 1), AGAIN_MS);
     else cluster.changes -= 1;
   };
+  // Whoever was asked before may have done it, and died with its answer.
+  if (tries === FOR_GOOD && cluster.isNobodyLostMember) {
+    cluster.changes -= 1;
+    return;
+  }
   const able = cluster.nodes.filter(({ life }) => life?.membership.state === 'member');
   if (able.length === 0) {
     again('no member is there');

@@ -297,4 +297,37 @@ export const mutants: readonly Mutant[] = [
     scenario: 'late-frames',
     ...at('storage/src/barriers', 'if (this.of(partition).label < label &&', 'if (false &&'),
   },
+  {
+    name: 'a slot is handed over before the next owner holds everything',
+    scenario: 'moving',
+    ...at(
+      'anti-entropy/src/hand-over-giving',
+      'const replies = await',
+      'if (takers.length > 0) return true; const replies = await',
+    ),
+  },
+  {
+    name: 'what is acknowledged while a slot moves is not forwarded',
+    scenario: 'moving',
+    ...at('anti-entropy/src/hand-over-giving', 'return this.#isMissed ||', 'return true ||'),
+  },
+  {
+    name: 'a slot is handed over although a write was not forwarded',
+    scenario: 'moving',
+    ...at('anti-entropy/src/hand-over-giving', 'if (this.#isConcluding)', 'return true; if (this.#isConcluding)'),
+  },
+  {
+    name: 'a node serves a slot that it has handed over',
+    scenario: 'moving',
+    ...at('storage/src/owner-gate', 'view.slotVersion(partition) === slots && view.isOwner(partition)', 'true'),
+  },
+  {
+    name: 'records of other partitions are forgotten unseen',
+    scenario: 'moving',
+    ...at(
+      'anti-entropy/src/hand-over-core',
+      'return { partition, move: undefined, takers };',
+      'return { partition, move: undefined, takers: [] };',
+    ),
+  },
 ];

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type NatsCluster, type NatsClusterOptions, startNatsCluster } from '@ringfort/nats-server';
 import { TestkitError } from './errors.ts';
 import { startTestNode, type TestNode, type TestNodeOptions } from './test-node.ts';
@@ -30,6 +31,10 @@ export interface TestCluster {
   node(id: string): TestNode;
   /** Which of the NATS servers a node was given, with `ownServer`. */
   serverOf(id: string): number;
+  /** Starts one more node, which knows all NATS servers: no member until it is added. Resolves when its HTTP interface answers. */
+  join(id: string): Promise<TestNode>;
+  /** Ends a node for good. */
+  part(id: string): Promise<void>;
   /** Ends every node, then its nats-servers, and removes temporary files. Idempotent. */
   stop(): Promise<void>;
 }
@@ -75,7 +80,33 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
     if (found === undefined) throw new TestkitError('TEST_NODE_UNKNOWN', `the cluster has no node ${id}`, { id });
     return found;
   };
-  return { nodes, nats, natsUrls, node, serverOf, stop };
+  const join = async (id: string): Promise<TestNode> => {
+    const seeds = specs.map((spec) => spec.id);
+    const joining = await startTestNode({ nats: natsUrls, seeds, ...common, id });
+    nodes.push(joining);
+    await untilAlive(joining, readyTimeoutMs);
+    return joining;
+  };
+  const part = async (id: string): Promise<void> => {
+    const parting = node(id);
+    nodes.splice(nodes.indexOf(parting), 1);
+    await parting.stop();
+  };
+  return { nodes, nats, natsUrls, node, serverOf, join, part, stop };
+}
+
+/** Whether the process serves: a node that is no member is not ready. */
+async function untilAlive({ id, url }: TestNode, timeoutMs: number): Promise<void> {
+  const lateMs = performance.now() + timeoutMs;
+  const isAlive = () =>
+    fetch(`${url}/healthz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  while (!(await isAlive())) {
+    if (performance.now() > lateMs) throw new TestkitError('TEST_NODE_NOT_READY', `node ${id} does not answer`, { id });
+    await sleep(50);
+  }
 }
 
 /** Rejects when it is aborted; else it stays pending. */

@@ -2,6 +2,7 @@ import type { Scenario } from '../harness/scenario.ts';
 import { clusterKilledFsync, clusterKilledInterval } from './cluster-killed.ts';
 import { corruptJournal, corruptValue } from './corrupt-value.ts';
 import { diskFull } from './disk-full.ts';
+import { growAndShrink } from './grow-and-shrink.ts';
 import { hintFlood } from './hint-flood.ts';
 import { hostileInput } from './hostile-input.ts';
 import { rollback, wipedNode } from './lost-disks.ts';
@@ -38,5 +39,6 @@ export const scenarios: readonly Scenario[] = [
   wipedNode,
   rollback,
   hintFlood,
+  growAndShrink,
   hostileInput,
 ];
