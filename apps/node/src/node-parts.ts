@@ -21,6 +21,7 @@ import {
   type ServedStorage,
   type StorageError,
   type StoreEngine,
+  serveCopies,
   serveStorage,
 } from '@ringfort/storage';
 import { createVersioner, type Versioner } from '@ringfort/versioning';
@@ -38,6 +39,7 @@ import { membershipLog, RarelyLog } from './log.ts';
 import { measuredBus } from './measured-bus.ts';
 import { createMetrics, measured, type NodeMetrics } from './metrics.ts';
 import { Moving } from './moving.ts';
+import { openNodeCopy } from './node-copy.ts';
 import { runMarkerIn } from './run-marker.ts';
 import { version } from './version.ts';
 
@@ -85,6 +87,7 @@ export class NodeParts {
   #versioner: Versioner | undefined;
   #bus: Bus | undefined;
   #storage: ServedStorage | undefined;
+  #copies: { close(): void } | undefined;
   #membership: NodeMembership | undefined;
   #coordinator: Coordinator | undefined;
   #countedCoordinator: Coordinator | undefined;
@@ -216,6 +219,8 @@ export class NodeParts {
       clock,
       logger: log,
     });
+    const bus = made(this.#bus, 'bus');
+    this.#copies = serveCopies({ bus, nodeId: this.#config.id, store, clock, random: this.#around.random });
     this.#metrics.sources.storage = this.#storage;
   }
 
@@ -364,6 +369,7 @@ export class NodeParts {
 
   async #closeStore(): Promise<void> {
     this.#metrics.close();
+    this.#copies?.close();
     // What serves the store closes it too.
     await (this.#storage ?? this.#store)?.close();
   }
@@ -390,6 +396,7 @@ export class NodeParts {
       random,
       log,
       coordinator: () => this.#ready(this.#countedCoordinator),
+      openCopy: async (node) => openNodeCopy(this.#ready(this.#bus), node),
       membership: () => this.#ready(this.#membership),
       scrub: (verb, node) => {
         const bus = this.#ready(this.#bus);

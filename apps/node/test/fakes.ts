@@ -279,6 +279,7 @@ export function fakeNode(
     coordinator: () => ready(counted),
     membership: () => ready(membership),
     scrub: (verb, node) => coordinator.operator.scrub(verb, node),
+    openCopy: async () => ({ async *pieces() {} }),
     unreadyReason: () => options.unready,
     condition: () => ({ bus: 'connected', storage: 'serving' }),
   };

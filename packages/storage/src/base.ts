@@ -1,5 +1,6 @@
 import type { ByteKey } from './keys-core.ts';
 import type { Row } from './memtable.ts';
+import type { TableSnapshot } from './store-copy.ts';
 
 /** The ordered table that lies below the newest rows. */
 export interface Base {
@@ -12,6 +13,8 @@ export interface Base {
    * @throws STORE_FULL
    */
   apply(rows: Iterable<Row>, bytes: number, last: readonly Row[]): Promise<void>;
+  /** What it holds now, as it stays. */
+  snapshot(): TableSnapshot;
   bytesOnDisk(): number;
   close(): Promise<void>;
 }
@@ -21,6 +24,7 @@ export const noBase: Base = {
   get: () => undefined,
   range: () => [],
   apply: () => Promise.resolve(),
+  snapshot: () => ({ rows: () => [], close: () => {} }),
   bytesOnDisk: () => 0,
   close: () => Promise.resolve(),
 };

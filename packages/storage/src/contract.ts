@@ -98,6 +98,17 @@ export const replicaObjectsReplySchema = z.object({
 export type ReplicaObjectsRequest = z.infer<typeof replicaObjectsRequestSchema>;
 export type ReplicaObjectsReply = z.infer<typeof replicaObjectsReplySchema>;
 
+export const copyOpenReplySchema = z.object({ id: z.string() });
+export const copyReadRequestSchema = z.object({
+  id: z.string().max(64),
+  /** The number of the piece, from 0; the next one each time. */
+  piece: z.int().min(0),
+});
+/** Without bytes: that was all, and the copy is closed. */
+export const copyReadReplySchema = z.object({ bytes: bytes.optional() });
+export type CopyReadRequest = z.infer<typeof copyReadRequestSchema>;
+export type CopyReadReply = z.infer<typeof copyReadReplySchema>;
+
 /** Of a clock's vector; the rest is counted alone. */
 export const maxToldActors = 64;
 
@@ -179,4 +190,20 @@ export const replicaInspect: Contract<z.infer<typeof replicaInspectRequestSchema
   verb: 'replica.inspect',
   request: replicaInspectRequestSchema,
   reply: replicaInspectReplySchema,
+};
+/** Begins a copy of the whole store, which holds everything that was acknowledged before. */
+export const copyOpen: Contract<object, z.infer<typeof copyOpenReplySchema>> = {
+  verb: 'copy.open',
+  request: z.object({}),
+  reply: copyOpenReplySchema,
+};
+export const copyRead: Contract<CopyReadRequest, CopyReadReply> = {
+  verb: 'copy.read',
+  request: copyReadRequestSchema,
+  reply: copyReadReplySchema,
+};
+export const copyClose: Contract<{ id: string }, object> = {
+  verb: 'copy.close',
+  request: copyOpenReplySchema,
+  reply: z.object({}),
 };

@@ -242,3 +242,27 @@ export class StoreOverloadedError extends StorageError {
     super(`${maxQueuedWrites} writes are waiting: slow down`, { maxQueuedWrites });
   }
 }
+
+/** A file or stream is not a copy of a store, or not a whole one. */
+export class CorruptCopyError extends StorageError {
+  readonly code = 'CORRUPT_COPY';
+  constructor(reason: string) {
+    super(`this is no whole copy of a store (${reason}): make another one`, { reason });
+  }
+}
+
+/** As many copies of the store are being read as it allows. */
+export class TooManyCopiesError extends StorageError {
+  readonly code = 'TOO_MANY_COPIES';
+  constructor(limit: number) {
+    super(`${limit} copies of this store are being made already: wait until one has ended`, { limit });
+  }
+}
+
+/** A copy that is asked for a piece was closed, or has given that piece already. */
+export class CopyLostError extends StorageError {
+  readonly code = 'COPY_LOST';
+  constructor() {
+    super('the copy under way is no longer open (the node restarted, or nobody read it for 30 s): begin again');
+  }
+}

@@ -10,6 +10,7 @@
  * @module
  */
 export * from './contract.ts';
+export { type CopiedRecord, CopyReader, type CopyRow, copiedRecord } from './copy-format.ts';
 export * from './errors.ts';
 export { digestOf } from './hash.ts';
 export { leafOf, leavesPerPartition } from './leaves.ts';
@@ -40,6 +41,7 @@ export type {
   WriteOptions,
   WriteResult,
 } from './port.ts';
+export { type ServeCopiesOptions, serveCopies } from './serve-copies.ts';
 export {
   checkFilled,
   type Logger,
@@ -49,4 +51,5 @@ export {
 } from './serve-storage.ts';
 export { type Moves, noMoves, type SlotView } from './slots-port.ts';
 export { type StorageEvent, type StorageMode, storageMachine } from './storage-machine.ts';
+export type { StoreCopy } from './store-copy.ts';
 export type { StoreEngine } from './store-engine.ts';

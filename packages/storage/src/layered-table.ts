@@ -14,6 +14,7 @@ import {
 } from './keys-core.ts';
 import { Leaves, leafPlace } from './leaves.ts';
 import { type LateRow, Memtable, type Row, type Value } from './memtable.ts';
+import type { TableSnapshot } from './store-copy.ts';
 
 /** In the base: the number of the last frame whose rows it holds. */
 export const checkpointKey = ownKey('checkpoint');
@@ -162,6 +163,21 @@ export class LayeredTable {
         this.#running = undefined;
       });
     return this.#running;
+  }
+
+  /** All rows, with everything that was committed before the call, as they stay. @throws STORE_FULL */
+  async snapshot(): Promise<TableSnapshot> {
+    const { base } = this.#options;
+    if (base === noBase) {
+      this.#active.addLate(this.#takeLate());
+      const rows = [...this.#active.rowsInOrder()].filter((row): row is [ByteKey, Uint8Array] => row[1] !== null);
+      return { rows: () => rows, close: () => {} };
+    }
+    // What is under way took its rows before.
+    await this.#running?.catch(() => undefined);
+    await this.checkpoint();
+    // At once: by the next turn of the event loop the next checkpoint may have brought a part of its rows.
+    return base.snapshot();
   }
 
   async #checkpoint(): Promise<void> {

@@ -1,16 +1,18 @@
 import { statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { open, type RootDatabase } from 'lmdb';
+import { open, type RootDatabase, type Transaction } from 'lmdb';
 import type { Base } from './base.ts';
 import { checkDataFile } from './data-file.ts';
 import { StoreCorruptError, StoreFullError, StoreUnwritableError } from './errors.ts';
 import { type ByteKey, bytesOfKey, keyOfBytes, nextKey } from './keys-core.ts';
 import type { Row } from './memtable.ts';
+import type { TableSnapshot } from './store-copy.ts';
 
 /** Rows per LMDB transaction: bounds how long the event loop is busy with handing them over. */
 const rowsPerTransaction = 512;
 const keysPerChunk = 256;
+const rowsPerChunk = 32;
 const EIO = 5;
 /** With less room left, it is the room that a failed write lacked. */
 const leastRoomBytes = 16 * 1024 * 1024;
@@ -122,6 +124,38 @@ export class LmdbBase implements Base {
     if (/ENOSPC|No space left|MDB_MAP_FULL|Disk quota|EFBIG|File too large/i.test(`${cause?.code} ${cause?.message}`))
       return new StoreFullError(directory, { cause: cause ?? error });
     return new StoreUnwritableError(directory, cause?.message ?? String(error), { cause: cause ?? error });
+  }
+
+  /** A read transaction, held open: LMDB leaves alone what it may still read, and writes go on. */
+  snapshot(): TableSnapshot {
+    this.#db.resetReadTxn();
+    const transaction = this.#db.useReadTransaction();
+    let open = true;
+    return {
+      rows: () => this.#rowsOf(transaction),
+      close: () => {
+        if (open) transaction.done();
+        open = false;
+      },
+    };
+  }
+
+  *#rowsOf(transaction: Transaction): Generator<readonly [ByteKey, Uint8Array]> {
+    for (let from: ByteKey = '\x00'; ; ) {
+      const rows = this.#rowsFrom(from, transaction);
+      yield* rows;
+      if (rows.length < rowsPerChunk) return;
+      from = nextKey(rows.at(-1)![0]);
+    }
+  }
+
+  #rowsFrom(from: ByteKey, transaction: Transaction): (readonly [ByteKey, Uint8Array])[] {
+    try {
+      const keys = [...this.#db.getKeys({ start: bytesOfKey(from), limit: rowsPerChunk, transaction })];
+      return keys.map((key) => [keyOfBytes(key), this.#db.get(key, { transaction })!]);
+    } catch (cause) {
+      throw new StoreCorruptError(this.#options.directory, { cause });
+    }
   }
 
   bytesOnDisk(): number {

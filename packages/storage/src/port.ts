@@ -1,5 +1,6 @@
 import type { ActorId, VersionedObject } from '@ringfort/versioning';
 import type { CorruptRecordError } from './errors.ts';
+import type { StoreCopy } from './store-copy.ts';
 
 /** Where a record lives. The order of the store is (partition, bucket, key), bytewise. */
 export interface RecordId {
@@ -242,6 +243,12 @@ export interface Store {
   putMeta(key: string, value: Uint8Array | undefined): Promise<void>;
   /** All meta entries whose key starts with the prefix. */
   listMeta(prefix: string): ReadonlyMap<string, Uint8Array>;
+
+  /**
+   * Begins a copy of everything in the store that was acknowledged before the call, as it stays while writes go on. `STORE_FULL` when there is
+   * no room to bring it on disk first.
+   */
+  copy(): Promise<StoreCopy>;
 
   /** Approximate counts for status pages. */
   stats(): StoreStats;

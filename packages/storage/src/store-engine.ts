@@ -41,6 +41,7 @@ import { RecordCache } from './record-cache.ts';
 import { readable } from './record-codec.ts';
 import { FilledPartitions } from './refill.ts';
 import { type Counts, countsKey, decodeCounts, Stage } from './stage.ts';
+import { copyOf, type StoreCopy } from './store-copy.ts';
 import { readHint, stageCollected, stageDelivered, stageHint, type Written } from './write-core.ts';
 
 export interface EngineOptions {
@@ -82,6 +83,7 @@ export class StoreEngine implements Store {
     check: (partition, barrier) => this.#barriers.check(partition, barrier),
     told: (id, standIn, written) => this.#told(id, standIn, written),
   };
+  readonly #copies = new Set<StoreCopy>();
   #counts: Counts;
   /** Undefined: this store takes nobody's place. */
   #filled: FilledPartitions | undefined;
@@ -373,6 +375,18 @@ export class StoreEngine implements Store {
     return { ...this.#counts, bytesOnDisk, corruptRecords: this.#corrupt.found };
   }
 
+  async copy(): Promise<StoreCopy> {
+    this.#checkOpen();
+    const snapshot = await this.#table.snapshot();
+    const copy = copyOf(snapshot, () => this.#copies.delete(copy));
+    if (this.#closing !== undefined) {
+      copy.close();
+      throw new StoreClosedError();
+    }
+    this.#copies.add(copy);
+    return copy;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -388,6 +402,7 @@ export class StoreEngine implements Store {
       await this.#table.checkpoint().catch(() => undefined);
     } finally {
       this.#closed = true;
+      for (const copy of [...this.#copies]) copy.close();
       await base.close();
       await journal.close();
       await release();

@@ -38,6 +38,7 @@ class FrailBase implements Base {
     }
   }
 
+  snapshot = () => ({ rows: () => this.range('', '\xff'), close: () => {} });
   bytesOnDisk = () => 0;
   close = () => Promise.resolve();
 }

@@ -18,6 +18,8 @@ export interface ApiRequest {
   readonly body?: Uint8Array | undefined;
   /** Statuses that the caller handles itself; any other than 2xx becomes an error. */
   readonly expect?: readonly number[];
+  /** The answer may take as long as it does. */
+  readonly isLong?: boolean;
 }
 
 const timeoutMs = 65_000;
@@ -38,7 +40,7 @@ export async function ask(endpoint: Endpoint, request: ApiRequest): Promise<Resp
     response = await fetch(url, {
       method: request.method ?? 'GET',
       headers,
-      signal: AbortSignal.timeout(timeoutMs),
+      ...(request.isLong === true ? {} : { signal: AbortSignal.timeout(timeoutMs) }),
       ...body,
     });
   } catch (cause) {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { endpointOptions } from './endpoint.ts';
 import type { CommandIo } from './io.ts';
 
-/** `ringfort inspect`, `repair`, `export`, `import`, `scrub`. */
+/** `ringfort inspect`, `repair`, `export`, `import`, `scrub`, `backup`, `restore`. */
 export function addOperator(program: Command, io: CommandIo, end: (code: number) => void): void {
   const add = (usage: string, about: string) =>
     endpointOptions(program.command(usage), io)
@@ -89,4 +89,37 @@ Examples:
 Exit codes: 0 all is whole, 1 some records are not whole (yet): the last lines say what helps`,
     )
     .action(async (options) => end(await (await import('./scrub.ts')).scrub(options, io)));
+  endpointOptions(program.command('backup <directory>'), io)
+    .description('Copy the stores of all nodes, while they run, into a new directory on this machine.')
+    .option('--allow-missing', 'make a backup without the nodes that cannot be reached')
+    .addHelpText(
+      'after',
+      `
+Everything that was acknowledged before it began is in it; what is written meanwhile may be. The copies come by way of the node that is asked, and
+need no room at the nodes. The last file, manifest.json, makes it a backup: without it the directory is what is left of one that was broken off.
+Needs the right "admin".
+
+Examples:
+  ringfort backup backups/$(date +%F)
+  ringfort backup b1 --url http://10.0.0.1:7001 --json | jq '.copies[].records'`,
+    )
+    .action(async (directory, options) => end(await (await import('./backup.ts')).backup(directory, options, io)));
+
+  endpointOptions(program.command('restore <directory>'), io)
+    .description('Merge a backup into a cluster of any size.')
+    .option('--check', 'only see whether the backup is whole')
+    .addHelpText(
+      'after',
+      `
+The backup is checked first. Then every object is brought to its owners with the clock that it had: what was written since stays, so that it may
+be broken off (Ctrl-C) and run again, into an empty cluster or a live one. Keys that were deleted since, and whose tombstones have been collected by
+now, come back. Needs the right "admin".
+
+Examples:
+  ringfort restore backups/2026-01-31 --url http://10.0.1.1:7001
+  ringfort restore backups/2026-01-31 --check
+
+Exit codes: 0 all was merged, 1 something was not, or the backup is damaged`,
+    )
+    .action(async (directory, options) => end(await (await import('./restore.ts')).restore(directory, options, io)));
 }

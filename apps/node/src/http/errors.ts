@@ -76,6 +76,13 @@ export class KeyNotFoundError extends NodeError {
   }
 }
 
+export class UnknownNodeError extends NodeError {
+  readonly code = 'UNKNOWN_NODE';
+  constructor(node: string) {
+    super(`"${node}" is no member of this cluster: ringfort status lists them`, { node });
+  }
+}
+
 /** HTTP/1.1 asks for it (RFC 9112 section 3.2). */
 export class MissingHostError extends NodeError {
   readonly code = 'INVALID_REQUEST';

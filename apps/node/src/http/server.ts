@@ -10,6 +10,7 @@ import { createAuthorizer } from './auth.ts';
 import { addBucketRoutes } from './bucket-routes.ts';
 import { addChangeRoutes } from './change-routes.ts';
 import { addClusterRoutes } from './cluster-routes.ts';
+import { addCopyRoutes } from './copy-routes.ts';
 import {
   HttpOverloadedError,
   InvalidContentTypeError,
@@ -74,6 +75,7 @@ export function createHttpServer(host: HttpHost): FastifyInstance {
     addOperatorRoutes(app, host);
     addObjectRoutes(app, host);
     addScrubRoutes(app, host);
+    addCopyRoutes(app, host);
   });
   return app;
 }
