@@ -8,7 +8,7 @@ import { type Door, httpDoor, RequestFailed } from './harness/doors.ts';
 import { recordedGet, recordedPut } from './harness/load.ts';
 import { Command } from './support.ts';
 
-const KEYS = Array.from({ length: 200 }, (_, number) => `key-${number}`);
+const KEYS = Array.from({ length: 100 }, (_, number) => `key-${number}`);
 
 /** A history to which a write that is acknowledged after the backup was begun is one that may be in it, or not. */
 function historyUntil(history: History, hasBegun: () => boolean): History {
@@ -88,7 +88,7 @@ it('backup: a cluster of three is backed up under load and lost as a whole; one 
   await withTestCluster({ nodes: 3 }, async ({ nodes }) => {
     const door = httpDoor(nodes);
     const load = startWriters(history, door);
-    const isEnough = (count: number) => count > 400;
+    const isEnough = (count: number) => count > 250;
     await until('there is something to back up', async () => load.acknowledged, isEnough, 30_000);
     begun = true;
     acknowledgedBefore = history.writes.filter(({ outcome }) => outcome === 'acknowledged').length;

@@ -34,6 +34,7 @@ export type {
   RecordId,
   RecordName,
   Store,
+  StoreCopy,
   StoredHint,
   StoredRecord,
   StoreStats,
@@ -51,5 +52,4 @@ export {
 } from './serve-storage.ts';
 export { type Moves, noMoves, type SlotView } from './slots-port.ts';
 export { type StorageEvent, type StorageMode, storageMachine } from './storage-machine.ts';
-export type { StoreCopy } from './store-copy.ts';
 export type { StoreEngine } from './store-engine.ts';

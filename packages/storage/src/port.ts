@@ -1,6 +1,5 @@
 import type { ActorId, VersionedObject } from '@ringfort/versioning';
 import type { CorruptRecordError } from './errors.ts';
-import type { StoreCopy } from './store-copy.ts';
 
 /** Where a record lives. The order of the store is (partition, bucket, key), bytewise. */
 export interface RecordId {
@@ -145,6 +144,14 @@ export interface Page<T> {
   readonly items: readonly T[];
   /** Hand it back to go on; absent when there is nothing more. */
   readonly next: Uint8Array | undefined;
+}
+
+/** A copy of a store under way (see copy-format.ts). It holds on to what the store overwrites meanwhile: it is to be read at once, or closed. */
+export interface StoreCopy {
+  /** The next piece, about so large; undefined: that was all. */
+  next(aboutBytes: number): Uint8Array | undefined;
+  /** Idempotent. */
+  close(): void;
 }
 
 /**

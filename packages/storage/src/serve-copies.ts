@@ -1,8 +1,7 @@
 import type { Bus, Clock, Random } from '@ringfort/bus';
 import { type CopyReadReply, type CopyReadRequest, copyClose, copyOpen, copyRead } from './contract.ts';
 import { CopyLostError, TooManyCopiesError } from './errors.ts';
-import type { Store } from './port.ts';
-import type { StoreCopy } from './store-copy.ts';
+import type { Store, StoreCopy } from './port.ts';
 
 /** Each keeps the store from using the room of what is overwritten again. */
 const COPIES_AT_ONCE = 2;

@@ -1,18 +1,11 @@
 import { copyEnd, copyStart, encodeCopyRow } from './copy-format.ts';
 import type { ByteKey } from './keys-core.ts';
+import type { StoreCopy } from './port.ts';
 
 /** Rows as they were at one moment, whatever is written meanwhile. */
 export interface TableSnapshot {
   rows(): Iterable<readonly [ByteKey, Uint8Array]>;
   /** Lets go of them. Idempotent. */
-  close(): void;
-}
-
-/** A copy of a store under way (see copy-format.ts). It holds on to what the store overwrites meanwhile: it is to be read at once, or closed. */
-export interface StoreCopy {
-  /** The next piece, about so large; undefined: that was all. */
-  next(aboutBytes: number): Uint8Array | undefined;
-  /** Idempotent. */
   close(): void;
 }
 

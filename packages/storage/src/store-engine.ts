@@ -30,6 +30,7 @@ import type {
   Page,
   RecordId,
   Store,
+  StoreCopy,
   StoredHint,
   StoredRecord,
   StoreStats,
@@ -41,7 +42,7 @@ import { RecordCache } from './record-cache.ts';
 import { readable } from './record-codec.ts';
 import { FilledPartitions } from './refill.ts';
 import { type Counts, countsKey, decodeCounts, Stage } from './stage.ts';
-import { copyOf, type StoreCopy } from './store-copy.ts';
+import { copyOf } from './store-copy.ts';
 import { readHint, stageCollected, stageDelivered, stageHint, type Written } from './write-core.ts';
 
 export interface EngineOptions {

@@ -8,6 +8,7 @@ import { loadConfig } from '../../../apps/node/src/config-sources.ts';
 import type { HttpHost } from '../../../apps/node/src/http/host.ts';
 import { createHttpServer } from '../../../apps/node/src/http/server.ts';
 import { createMetrics } from '../../../apps/node/src/metrics.ts';
+import { openNodeCopy } from '../../../apps/node/src/node-copy.ts';
 import { type NodeDeps, type RunningNode, startNode } from '../../../apps/node/src/start-node.ts';
 import { seededRandom } from '../src/index.ts';
 import type { Problem } from './edge.ts';
@@ -105,6 +106,7 @@ export class FuzzCluster {
       coordinator: () => node!.coordinator,
       membership: () => node!.membership,
       scrub: async (_verb, node) => ({ node, state: 'resting', waiting: 0, lost: 0 }),
+      openCopy: (of) => openNodeCopy(node!.bus, of),
       unreadyReason: () => undefined,
       condition: () => ({ bus: node!.bus.status, storage: 'serving' }),
     };

@@ -210,6 +210,10 @@ export class SimDisk {
         }
         await commit([...part, ...last]);
       },
+      snapshot: () => {
+        const held = [...rows].sort((a, b) => (a[0] < b[0] ? -1 : 1));
+        return { rows: () => held, close: () => {} };
+      },
       bytesOnDisk: () => 0,
       close: async () => {},
     };
