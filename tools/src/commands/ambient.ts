@@ -27,6 +27,7 @@ const exceptions: Readonly<Record<string, AmbientException>> = {
     names: ['node:timers/promises setTimeout', 'AbortSignal.timeout'],
     why: process,
   },
+  'packages/nats-server/src/free-ports.ts': { names: ['node:crypto randomInt'], why: process },
   'packages/nats-server/src/owned-process.ts': { names: ['node:timers/promises setTimeout'], why: process },
   'packages/nats-server/src/server.ts': {
     names: ['node:timers/promises setTimeout', 'AbortSignal.timeout'],
@@ -35,6 +36,10 @@ const exceptions: Readonly<Record<string, AmbientException>> = {
   'packages/storage/src/layered-table.ts': { names: ['node:timers/promises setImmediate'], why: turns },
   'packages/storage/src/lmdb-base.ts': { names: ['node:timers/promises setImmediate', 'setImmediate'], why: turns },
   'packages/storage/src/lmdb-store.ts': { names: ['setImmediate'], why: turns },
+  'packages/testkit/src/test-cluster.ts': {
+    names: ['node:timers/promises setTimeout', 'performance.now'],
+    why: process,
+  },
   'packages/testkit/src/test-node.ts': {
     names: ['node:timers/promises setTimeout', 'AbortSignal.timeout'],
     why: process,
