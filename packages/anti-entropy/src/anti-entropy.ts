@@ -277,7 +277,7 @@ class Schedule implements AntiEntropy {
       membership,
       peer,
       timeoutMs: timeoutMs / 4,
-      barrierOf: (of) => store.label(of),
+      barrierOf: (of) => store.adoptedBarrier(of),
     });
     return storeReplica({ store, partition, scope, heldByOthers });
   }

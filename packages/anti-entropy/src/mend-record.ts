@@ -12,7 +12,7 @@ export interface MendOptions {
 
 /** Makes a record whole that cannot be read where it lies: from memory, where it still is there, else from all its other owners together. */
 export async function mendRecord({ store, heldByOthers }: MendOptions, id: RecordId): Promise<Mended> {
-  const barrier = store.label(id.partition);
+  const barrier = store.adoptedBarrier(id.partition);
   if (await store.restore(id)) return 'healed';
   const others = await heldByOthers(id);
   if (others === undefined) return 'waiting';

@@ -25,7 +25,7 @@ export interface StoreReplicaOptions {
 /** A store's part of a partition as one side of an exchange. */
 export function storeReplica({ store, partition, scope, heldByOthers }: StoreReplicaOptions): Replica {
   // What was opened before a collection is of no use after it.
-  const barrier = store.label(partition);
+  const barrier = store.adoptedBarrier(partition);
   const idOf = ({ bucket, key }: RecordName): RecordId => ({ partition, bucket, key });
   const isCorrupt = (id: RecordId): boolean => {
     try {

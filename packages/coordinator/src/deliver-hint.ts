@@ -57,7 +57,7 @@ async function writeAnew(fx: Effects, id: RecordId, bytes: Uint8Array): Promise<
   const { ring } = fx.membership;
   const timeoutMs = fx.limits.defaultTimeoutMs;
   const primaries = ring.preferenceList(id.partition).slice(0, replicasOf(ring, ring.bucket(id.bucket)));
-  const own = fx.store.label(id.partition);
+  const own = fx.store.adoptedBarrier(id.partition);
   const answers = await Promise.all(
     primaries.map((node) => fx.bus.request(storageAddress(node), replicaRead, id, { timeoutMs, barrier: own })),
   );

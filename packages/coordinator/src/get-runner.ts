@@ -1,5 +1,12 @@
 import type { BusFailure } from '@ringfort/bus';
-import { BarrierBehindError, checkFilled, type RecordId, type ReplicaReadReply, replicaRead } from '@ringfort/storage';
+import {
+  BarrierBehindError,
+  checkFilled,
+  labelOf,
+  type RecordId,
+  type ReplicaReadReply,
+  replicaRead,
+} from '@ringfort/storage';
 import { decodeObject, mergeObjects, type VersionedObject } from '@ringfort/versioning';
 import { codeOf, type Effects, heard, isUnreachable, storageAddress } from './effects.ts';
 import { QuorumUnavailableError, RequestDeadlineError } from './errors.ts';
@@ -205,7 +212,7 @@ export function createGetRunner(fx: Effects): GetRunner {
       timeoutMs: args.timeoutMs,
       startMs,
       deadlineMs: startMs + args.timeoutMs,
-      barrier: fx.store.label(args.id.partition),
+      barrier: labelOf(fx.store, args.id.partition, standIn),
       have: undefined,
       merged: undefined,
       copies: [],

@@ -46,7 +46,7 @@ export function createMerger(fx: Effects): (request: MergeRequest, timeoutMs: nu
       deadlineMs: startMs + timeoutMs,
       actor: undefined,
       // However old the object is, it is written now: who brings back what was deleted since has been told so.
-      barrier: fx.store.label(id.partition),
+      barrier: fx.store.adoptedBarrier(id.partition),
       bytes,
       syncs: Number.POSITIVE_INFINITY,
       syncsWanted: Number.POSITIVE_INFINITY,

@@ -1,4 +1,4 @@
-import type { RecordId, StoredRecord } from '@ringfort/storage';
+import { labelOf, type RecordId, type StoredRecord } from '@ringfort/storage';
 import {
   boundContext,
   type Context,
@@ -126,7 +126,7 @@ export function createWritePath(
   return (placed, request, payload, context, done) => {
     const { w, durable, syncs } = quorumOf(placed, request);
     const plan = planOf(placed, request, w);
-    const barrier = fx.store.label(placed.id.partition);
+    const barrier = labelOf(fx.store, placed.id.partition, placed.standIn);
     const known = knownOf(placed);
     const { key, record, pending } = known;
     const held = record === undefined ? undefined : { actor: record.actor, clock: record.object.clock };

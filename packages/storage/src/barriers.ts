@@ -28,6 +28,18 @@ interface BarrierStage {
   sets(prefix: ByteKey): boolean;
 }
 
+/**
+ * The barrier that a message carries whose content is read now. Only what is made of stand-in records may be older than what was adopted: if all
+ * messages of a node that keeps an older one carried its barrier, those who have raised theirs would refuse the node's writes, too.
+ */
+export function labelOf(
+  store: { label(partition: number): number; adoptedBarrier(partition: number): number },
+  partition: number,
+  standIn: boolean,
+): number {
+  return standIn ? store.label(partition) : store.adoptedBarrier(partition);
+}
+
 const none: Readonly<Barrier> = { floor: 0, adopted: 0, label: 0 };
 
 /**

@@ -9,6 +9,7 @@
  *
  * @module
  */
+export { labelOf } from './barriers.ts';
 export * from './contract.ts';
 export { type CopiedRecord, CopyReader, type CopyRow, copiedRecord } from './copy-format.ts';
 export * from './errors.ts';

@@ -1,6 +1,7 @@
 import { type Bus, type Clock, type Inbound, systemClock } from '@ringfort/bus';
 import { liveSiblings } from '@ringfort/versioning';
 import { createActor, fromPromise } from 'xstate';
+import { labelOf } from './barriers.ts';
 import {
   type ReplicaObjectsReply,
   type ReplicaObjectsRequest,
@@ -226,7 +227,7 @@ function readReplica(
   owner.check(request.partition, request.slots);
   if (request.standIn !== true) checkFilled(store, request.partition);
   const record = request.standIn === true ? store.readHint(request) : store.read(request);
-  const label = store.label(request.partition);
+  const label = labelOf(store, request.partition, request.standIn === true);
   const reply: ReplicaReadReply = label === barrier ? {} : { barrier: label };
   if (record === undefined) return reply;
   const { digest } = record;

@@ -36,7 +36,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a hint is deleted without having been sent',
     scenario: 'handoff',
-    ...at('coordinator/src/handoff', 'await fx.bus.request(', 'if (false) await fx.bus.request('),
+    ...at('coordinator/src/deliver-hint', 'recipientsOf(fx, target, id).map(', '[].map('),
   },
   {
     name: 'handoff never starts',
@@ -90,7 +90,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a write that may be applied is told as not applied',
     scenario: 'default',
-    ...at('coordinator/src/put-runner', "mayHaveApplied || isAwaited ? 'indeterminate'", "false ? 'indeterminate'"),
+    ...at('coordinator/src/put-outcome', "mayHaveApplied || isAwaited ? 'indeterminate'", "false ? 'indeterminate'"),
   },
   {
     name: 'a message waits half a second too long',
@@ -119,7 +119,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'strict reads take the answers of stand-ins',
     scenario: 'strict',
-    ...at('coordinator/src/get-runner', 'args.sloppy, fx.isUp', 'true, fx.isUp'),
+    ...at(
+      'coordinator/src/get-runner',
+      'planPlaces(list, n, sloppy, fx.isUp, r,',
+      'planPlaces(list, n, true, fx.isUp, r,',
+    ),
   },
   {
     name: 'the coordinator reads the real clock',
@@ -144,9 +148,9 @@ export const mutants: readonly Mutant[] = [
     name: 'a hint is deleted before its acknowledgement',
     scenario: 'lossy',
     ...at(
-      'coordinator/src/handoff',
-      'await fx.bus.request(',
-      'await fx.store.hintDelivered(id, target, digest); await fx.bus.request(',
+      'coordinator/src/deliver-hint',
+      'const options = { timeoutMs, barrier: fx.store.label(id.partition) };',
+      'await fx.store.hintDelivered(id, target, digest); const options = { timeoutMs, barrier: fx.store.label(id.partition) };',
     ),
   },
   {
@@ -175,7 +179,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'stand-ins count in strict writes',
     scenario: 'strict',
-    ...at('coordinator/src/placement-core', 'place(node, primary, plan.sloppy)', 'place(node, primary, true)'),
+    ...at(
+      'coordinator/src/placement-core',
+      'place(node, primary, plan.sloppy && counts)',
+      'place(node, primary, true)',
+    ),
   },
   {
     name: 'a write that arrives twice is written twice',

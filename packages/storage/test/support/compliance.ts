@@ -2,7 +2,7 @@ import { encodeObject, mergeObjects, type VersionedObject } from '@ringfort/vers
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MemoryStoreOptions } from '../../src/index.ts';
-import { digestOf, type RecordId } from '../../src/index.ts';
+import { digestOf, labelOf, type RecordId } from '../../src/index.ts';
 import { primaryKey } from '../../src/keys-core.ts';
 import { leafPlace } from '../../src/leaves.ts';
 import type { StoreEngine } from '../../src/store-engine.ts';
@@ -572,6 +572,8 @@ export function storeCompliance(name: string, makeSite: () => Site): void {
         expect(state()).toEqual([0, 5, 5]);
         const { digest } = await store.writeHint(id('k'), bytes, ['n2'], { barrier: 3 });
         expect(state()).toEqual([0, 3, 5]);
+        // Of what it keeps for others alone: all that it says would be refused by those who have raised theirs.
+        expect([true, false].map((standIn) => labelOf(store, 1, standIn))).toEqual([3, 5]);
         await reopened();
         expect(store.label(1)).toBeLessThanOrEqual(3);
         const owed = { code: 'STAND_INS_OWED', details: { partition: 1 } };
