@@ -204,7 +204,7 @@ export const settings: readonly Setting[] = [
     argument: '<seconds>',
     env: 'RINGFORT_COLLECT_INTERVAL',
     kind: 'number',
-    help: 'how often what was deleted or has expired is collected; 0: never (default: 300)',
+    help: 'how often what was deleted or has expired is collected, for example 300; 0: never (default: 0)',
   },
   {
     path: 'scrubIntervalSeconds',

@@ -93,7 +93,7 @@ export const nodeConfigSchema = z.strictObject({
   /** What partitions on their way to or from this node may take of the network, in each direction; 0: as fast as it goes. */
   transferMebibytesPerSecond: z.number().min(0).max(65_536).default(16),
   /** How often this node looks for what was deleted or has expired, to collect it; 0: never. */
-  collectIntervalSeconds: z.number().min(0).max(86_400).default(300),
+  collectIntervalSeconds: z.number().min(0).max(86_400).default(0),
   /** How often each store reads all that it holds, so that rot is found before it is read; 0: only when asked. */
   scrubIntervalSeconds: z.number().min(0).max(2_000_000).default(604_800),
   /** Default deadline of a request. */

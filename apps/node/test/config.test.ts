@@ -41,7 +41,7 @@ describe('a configuration', () => {
       limits: { valueBytes: 524288, keyBytes: 1024, siblings: 64, inFlight: 4096, hintBytes: 268435456 },
       antiEntropyIntervalSeconds: 60,
       transferMebibytesPerSecond: 16,
-      collectIntervalSeconds: 300,
+      collectIntervalSeconds: 0,
       scrubIntervalSeconds: 604_800,
       timeoutMs: 2000,
       tokens: [],

@@ -52,7 +52,11 @@ interface ReadableHint extends Hint {
   readonly bytes: Uint8Array;
 }
 
-/** Each primary holds by now what the collection under way takes: so what comes of all of them lies behind its barrier. */
+/**
+ * A primary that has adopted a barrier holds what that collection takes, until all members have raised it, this one too: so what comes of the
+ * hint and of all primaries lies behind the highest of theirs. This node's own may be lower for long: it was refilled, or kept from adopting by
+ * the very hint.
+ */
 async function writeAnew(fx: Effects, id: RecordId, bytes: Uint8Array): Promise<void> {
   const { ring } = fx.membership;
   const timeoutMs = fx.limits.defaultTimeoutMs;
@@ -61,7 +65,7 @@ async function writeAnew(fx: Effects, id: RecordId, bytes: Uint8Array): Promise<
   const answers = await Promise.all(
     primaries.map((node) => fx.bus.request(storageAddress(node), replicaRead, id, { timeoutMs, barrier: own })),
   );
-  const barrier = Math.min(...answers.map((answer) => answer.barrier ?? own));
+  const barrier = Math.max(...answers.map((answer) => answer.barrier ?? own));
   const merged = answers.reduce(
     (object, answer) => (answer.object === undefined ? object : mergeObjects(object, decodeObject(answer.object))),
     decodeObject(bytes),

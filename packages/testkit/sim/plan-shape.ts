@@ -108,5 +108,7 @@ export interface Scenario {
   readonly linkFaults: boolean;
   /** Whether the bucket is of any kind; else it keeps siblings. */
   readonly anyBucket?: boolean;
+  /** Whether what was deleted is collected, as no node does unless it is told to. */
+  readonly collects?: boolean;
   readonly fix?: (plan: SimPlan, random: SeededRandom) => SimPlan;
 }

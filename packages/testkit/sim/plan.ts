@@ -34,6 +34,13 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     linkFaults: true,
     anyBucket: true,
   },
+  reaping: {
+    about: 'the default mix, and what was deleted or has expired is collected meanwhile',
+    faults: nemesisKinds.filter((kind) => !changes.includes(kind)),
+    linkFaults: true,
+    anyBucket: true,
+    collects: true,
+  },
   calm: { about: 'no faults at all', faults: [], linkFaults: false },
   network: {
     about: 'links and connections alone',
@@ -104,7 +111,7 @@ export function drawPlan(seed: number, scenarioName: string): SimPlan {
     maxInFlight: random.chance(0.15) ? 1 + random.below(3) : 4_096,
     maxSiblings: random.chance(0.1) ? 4 : 64,
     antiEntropyMs: latest.pick([0, 2_000, 5_000, 5_000]),
-    collectMs: collections.pick([0, 300, 700, 2_000]),
+    collectMs: scenario.collects === true ? collections.pick([300, 700, 2_000]) : 0,
     courtesyMs: collections.pick([0, 0, 500]),
     scrubMs: seededRandom(seed ^ 0x5c2b).pick([0, 2_000]),
     loadMs: random.pick([2_000, 4_000, 10_000]),
